@@ -1,0 +1,174 @@
+"""Inspect the built site and list what is wrong with it: the build fails while anything is.
+
+Standard library and PyYAML alone. ``inspect(site)`` returns the problems; each names its page. What a browser must see (that
+explorers move, that no request leaves the page, that axe-core finds nothing) is tested in ``tests/browser``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE_LIMIT = 1_500_000  # bytes of a page with its own pictures, shared assets left out
+FIGURE_LIMIT = 300_000  # bytes of an explorer's data
+FRONT_END_LIMIT = 150_000  # bytes of the explorers' shared script and style
+SITE_LIMIT = 60_000_000  # bytes of the site as a zip; the unpacked site is held to it too
+TRACES = ("Traceback (most recent call last)", 'class="output traceback', 'class="problematic"', "widget-view+json", "mjx-merror")
+
+
+class Page(HTMLParser):
+    """What the checks need of one page: links, loads, pictures, anchors, explorers, words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.silent: list[str] = []  # pictures without words
+        self.ids: set[str] = set()
+        self.explorers: list[str] = []
+        self.empty: list[str] = []  # solutions without content
+        self._svg: str | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        a = {k: v or "" for k, v in attrs}
+        if a.get("id"):
+            self.ids.add(a["id"])
+        if a.get("name") and tag == "a":
+            self.ids.add(a["name"])
+        if tag == "a" and a.get("href"):
+            self.links.append(a["href"])
+        if tag in ("script", "img", "iframe", "source", "video", "audio") and a.get("src"):
+            self.loads.append(a["src"])
+        if tag == "link" and a.get("rel") not in ("canonical", "license", "next", "prev", "search", "index") and a.get("href"):
+            self.loads.append(a["href"])
+        if tag == "img" and not a.get("alt", "").strip() and a.get("role") != "presentation":
+            self.silent.append(a.get("src", "img")[:80])
+        if tag == "svg" and a.get("role") == "img" and not (a.get("aria-label", "").strip() or a.get("aria-labelledby", "").strip()):
+            self.silent.append("svg " + a.get("id", ""))
+        if "kexue-explorer" in a.get("class", "").split():
+            self.explorers.append(a.get("data-name") or a.get("id", ""))
+
+
+def toc_files() -> list[str]:
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
+    found: list[str] = [toc["root"]]
+
+    def walk(entry: object) -> None:
+        if isinstance(entry, dict):
+            if "file" in entry:
+                found.append(entry["file"])
+            for value in entry.values():
+                walk(value)
+        elif isinstance(entry, list):
+            for value in entry:
+                walk(value)
+
+    walk(toc.get("parts", []))
+    return found
+
+
+def check_page(path: Path, text: str, page: Page, pages: dict[Path, Page], site: Path) -> list[str]:
+    """Traces of errors, requests that would leave the page, silent pictures, dead links."""
+    name = path.relative_to(site).as_posix()
+    problems = [f"{name}: contains {trace!r}" for trace in TRACES if trace in text]
+    problems += [f"{name}: loads {url} from outside" for url in page.loads if re.match(r"(https?:)?//", url)]
+    problems += [f"{name}: picture without words: {what}" for what in page.silent]
+    for url in page.links + page.loads:
+        if re.match(r"[a-z][a-z0-9+.-]*:|//|#$", url):
+            continue
+        file, _, anchor = url.partition("#")
+        target = (path.parent / unquote(file.partition("?")[0])).resolve() if file else path
+        if target.is_dir():
+            target = target / "index.html"
+        if not target.exists():
+            problems.append(f"{name}: no file for the link {url}")
+        elif anchor and target in pages and ":" not in anchor and unquote(anchor) not in pages[target].ids:
+            problems.append(f"{name}: no anchor for the link {url}")
+    for block in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.S):
+        if len(block) > FIGURE_LIMIT:
+            problems.append(f"{name}: explorer data of {len(block):,} bytes ({FIGURE_LIMIT:,} allowed)")
+    own = len(text.encode()) + sum(
+        f.stat().st_size for u in page.loads if "_images/" in u and (f := (path.parent / unquote(u)).resolve()).is_file()
+    )
+    if own > PAGE_LIMIT:
+        problems.append(f"{name}: weighs {own:,} bytes ({PAGE_LIMIT:,} allowed)")
+    return problems
+
+
+def check_chapter(name: str, text: str, page: Page, site: Path) -> list[str]:
+    """What the standard of a chapter wants to see on its page."""
+    source = (ROOT / f"{name}.md").read_text("utf8")
+    problems = []
+    wanted = {
+        "an explorer": bool(page.explorers),
+        "a checked derivation": "kx-derivation" in text,
+        "a claim": "kexue.claim" in text or "kx-claim" in text,
+        "the Chinese summary": "摘要" in text,
+        "the 'last verified' line": "ast verified" in text,
+        "the citation of the chapter": "@" in text and "cite this chapter" in text.lower(),
+    }
+    problems += [f"{name}: lacks {what}" for what, there in wanted.items() if not there]
+    exercises, solutions = (len(re.findall(rf'class="[^"]*\b{c}\b[^"]*admonition', text)) for c in ("exercise", "solution"))
+    told = len(re.findall(r"(?m)^[`:]{3,}\s*\{exercise(?:-start)?\}", source))
+    if exercises < told or solutions < told or told < 4:
+        problems.append(f"{name}: {told} exercises in the source, {exercises} on the page, {solutions} solutions")
+    shown = len(re.findall(r"\.show\(|figures\.(?:show|image_grid|curves)\(", source))
+    if not shown:
+        problems.append(f"{name}: shows no figure")
+    notebook = site / "_sources" / f"{name}.ipynb"
+    if not notebook.is_file():
+        problems.append(f"{name}: no notebook to download")
+    else:
+        cells = json.loads(notebook.read_text("utf8"))["cells"]
+        code = [c for c in cells if c["cell_type"] == "code"]
+        bad = [o for c in code for o in c.get("outputs", []) if o.get("output_type") == "error"]
+        unrun = [c for c in code if c.get("execution_count") is None]
+        if bad or unrun or not code:
+            problems.append(f"{name}: notebook has {len(bad)} errors and {len(unrun)} unexecuted cells of {len(code)}")
+    return problems
+
+
+def inspect(site: Path) -> list[str]:
+    """All problems of a built site, each with its page; an empty list where all is well."""
+    site = site.resolve()
+    texts = {p: p.read_text("utf8") for p in sorted(site.rglob("*.html")) if "_static" not in p.parts}
+    pages = {p: Page(text) for p, text in texts.items()}
+    problems = []
+    for name in toc_files():
+        path = site / f"{name}.html"
+        if path not in pages:
+            problems.append(f"{name}: the page was not built")
+        elif name.startswith("chapters/"):
+            problems += check_chapter(name, texts[path], pages[path], site)
+    for path, page in pages.items():
+        problems += check_page(path, texts[path], page, pages, site)
+    shared = sum(p.stat().st_size for p in (site / "_static" / "explorer").glob("*") if p.is_file())
+    if not 0 < shared <= FRONT_END_LIMIT:
+        problems.append(f"_static/explorer: {shared:,} bytes of shared front end (1 to {FRONT_END_LIMIT:,} allowed)")
+    whole = sum(p.stat().st_size for p in site.rglob("*") if p.is_file())
+    if whole > SITE_LIMIT:
+        problems.append(f"the site weighs {whole:,} bytes ({SITE_LIMIT:,} allowed)")
+    index = site / "searchindex.js"
+    if not (index.is_file() and re.search("[\u4e00-\u9fff]{2}", index.read_text("utf8"))):
+        problems.append("searchindex.js: holds no Chinese")
+    return problems
+
+
+def main() -> None:
+    problems = inspect(ROOT / "_build" / "html")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"inspected: {len(problems)} problems" if problems else "inspected: nothing wrong")
+    sys.exit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()
