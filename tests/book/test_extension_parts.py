@@ -1,0 +1,97 @@
+"""The parts of the extension that need no built book."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "book" / "_extensions"))
+
+from kexuebook import assets, chapters, figures, library, notebooks, tables  # noqa: E402
+
+
+def test_the_book_has_its_36_chapters_in_six_parts() -> None:
+    found = chapters.chapters()
+    assert [c.no for c in found] == list(range(1, 37))
+    assert [len(p.chapters) for p in chapters.parts()] == [6, 5, 10, 6, 5, 4]
+    assert len({c.slug for c in found}) == len({c.post for c in found}) == 36
+    assert (found[4].slug, found[4].url, found[4].posted.isoformat()) == ("gumbel-softmax", "https://kexue.fm/archives/6705", "2019-06-10")
+
+
+def test_every_chapter_of_the_contents_is_known() -> None:
+    listed = {line.split()[-1] for line in (ROOT / "_toc.yml").read_text("utf8").splitlines() if "- file: chapters/" in line}
+    assert listed
+    assert listed <= set(chapters.by_docname())
+
+
+def test_a_citation_is_complete() -> None:
+    entry = chapters.bibtex(chapters.chapters()[0], 2026)
+    for part in ("@incollection{kexue01,", "{{The shape of a skipping rope}}", "chapter   = {1}", "archives/6784", "year      = {2026}"):
+        assert part in entry
+    assert entry.count("{") == entry.count("}")
+
+
+def test_captions_are_parsed_into_their_kinds() -> None:
+    kinds = [(type(n).__name__, n.astext()) for n in figures.inline("a $x$ **b** *c* `d` e")]
+    assert kinds == [("Text", "a "), ("math", "x"), ("Text", " "), ("strong", "b"), ("Text", " "), ("emphasis", "c"), ("Text", " "),
+                     ("literal", "d"), ("Text", " e")]  # fmt: skip
+
+
+def test_a_table_aligns_columns_of_numbers_and_refuses_ragged_rows() -> None:
+    text = tables.table(("Name", "Value", ""), [("a", "=1", "x"), ("b", "=2", "y")], "Some").astext()
+    assert '<th scope="col" class="kx-number">Value</th><td></td>' in text
+    assert '<th scope="row">a</th><td class="kx-number">1</td><td>x</td>' in text
+    with pytest.raises(ValueError, match="2 cells, 3 are expected"):
+        tables.table(("Name", "Value", ""), [("a", "=1")], "Some")
+
+
+def test_icons_that_no_page_names_are_dropped(tmp_path: Path) -> None:
+    script, page = tmp_path / "fontawesome.js", tmp_path / "page.html"
+    kept = 'sun:[512,512,[],"f185","M2"],"star":[576,512,["favourite"],"f005",["M3","M4"]]};'
+    script.write_text('var icons={"moon":[512,512,[127769],"f186","M1"],' + kept)
+    page.write_text('<i class="fa-solid fa-sun"></i><i class="fa-favourite"></i>')
+    assets.icons(script, [page])
+    assert script.read_text() == "var icons={" + kept
+
+
+def test_two_chinese_characters_are_searched_for(tmp_path: Path) -> None:
+    script = tmp_path / "searchtools.js"
+    script.write_text("if (word.length > 2) {}")
+    for _ in range(2):  # a second build of the same folder changes nothing
+        assets.chinese_search(script)
+        assert script.read_text() == r"if ((word.length > 2 || /[\u3400-\u9fff]{2}/.test(word))) {}"
+
+
+def test_modules_of_the_reference_are_found_in_the_order_of_their_chapters() -> None:
+    assert library.modules("figures") == ["kexue.figures"]
+    found = library.modules("mathematics")
+    assert "kexue.mathematics.gumbel_softmax" in found
+    numbers = [c.no for c in map(library.chapter_of, found) if c]
+    assert numbers == sorted(numbers)
+    with pytest.raises(ValueError, match="magic"):
+        library.modules("magic")
+
+
+@pytest.mark.parametrize(("name", "there"), [("kexue.figures.show", True), ("kexue.figures.hide", False), ("kexue.nothing", False)])
+def test_what_can_be_imported_exists(name: str, there: bool) -> None:
+    assert library.exists(name) is there
+
+
+def test_a_clean_notebook_keeps_what_a_reader_sees() -> None:
+    hidden = {"output_type": "display_data", "metadata": {"scrapbook": {}}, "data": {"application/papermill.record/text/plain": "'1'"}}
+    shown = {"output_type": "execute_result", "metadata": {}, "data": {"text/plain": "2", "application/vnd.kexue.claim+json": {}}}
+    stream = {"output_type": "stream", "name": "stdout", "text": "3"}
+    cell = {"cell_type": "code", "id": "x", "metadata": {"tags": ["a"], "execution": {}}, "source": "", "outputs": [hidden, shown, stream]}
+    made = notebooks.clean({"cells": [cell], "metadata": {"kernelspec": {}, "widgets": {}}})
+    assert made["metadata"] == {"kernelspec": {}}
+    assert made["cells"][1]["outputs"] == [{**shown, "data": {"text/plain": "2"}}, stream]
+    assert made["cells"][1]["metadata"] == {"tags": ["a"]}
+
+
+def test_a_run_is_known_by_time_and_duration() -> None:
+    run = notebooks.Run(datetime(2026, 1, 2, 3, 4), 5.0, "1 2026")
+    assert (run.when.year, run.seconds, run.key) == (2026, 5.0, "1 2026")
