@@ -54,8 +54,9 @@ def imports(repeats: int = 5) -> list[Row]:
 def gumbel_softmax() -> list[Row]:
     """A relaxed draw forwards and backwards beside torch.nn.functional.gumbel_softmax on the same logits, one thread."""
     import torch
-    from kexue.mathematics import gumbel_softmax as ours
     from torch.nn import functional
+
+    from kexue.mathematics import gumbel_softmax as ours
 
     torch.set_num_threads(1)
     rows = []
@@ -86,6 +87,7 @@ def _both_ways(draw: Callable[..., Any], logits: Any, weight: Any) -> Callable[[
 def troposkein() -> list[Row]:
     """201 points of the skipping rope by the closed form, beside shooting and collocation on SciPy's solvers."""
     import numpy as np
+
     from kexue.mathematics.rope_curve import shoot_troposkein
     from kexue.mathematics.rope_curve import troposkein as closed
 
@@ -143,6 +145,7 @@ def reading() -> list[Row]:
     """A whole data set into tensors with its hash checked, beside reading its four gzipped IDX files unchecked, as loaders do."""
     import numpy as np
     import torch
+
     from kexue import datasets
 
     data = datasets.load("fashion-mnist")

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kexue import cli
 from kexue.records import read_record
 from kexue.records import record as record_module
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "training"))
-from kexue.training import registry, runner
 from tiny import Tiny
+
+from kexue.training import registry, runner
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+
 from kexue import figures
 
 WORDS = {"alt": "The line rises.", "caption": "A line with $x^2$ & a < b."}

@@ -34,7 +34,7 @@ def notebooks() -> list[Path]:
 
     def walk(entry: Any) -> None:
         if isinstance(entry, dict):
-            names.extend([entry["file"]] * ("file" in entry))
+            names.extend([entry["file"]] if "file" in entry else [])
             for value in entry.values():
                 walk(value)
         elif isinstance(entry, list):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from kexue.datasets import loading, store
 from kexue.datasets.archives import Archive
 from kexue.datasets.clients import SourceError

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kexue.datasets import archives
 from kexue.datasets.archives import ArchiveError, deb_data, open_archive
 

@@ -16,12 +16,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sklearn.datasets import load_digits
+
 from kexue import datasets
 from kexue.datasets import images, loading, store
 from kexue.datasets.archives import ArchiveError, open_archive
 from kexue.datasets.catalogue import SPECS
 from kexue.datasets.sources import Address
-from sklearn.datasets import load_digits
 
 COUNTS = {
     "digits": [178, 182, 177, 183, 181, 182, 181, 179, 174, 180],

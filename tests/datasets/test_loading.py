@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from kexue import datasets
 from kexue.datasets import DataError, loading, store
 from kexue.datasets.clients import SourceError

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kexue.datasets import clients, sources
 from kexue.datasets.archives import open_archive
 from kexue.datasets.clients import SourceError, run_client

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 import sympy as sp
+
 from kexue.derivation import Derivation, collect, report
 from kexue.derivation import collecting as module
 

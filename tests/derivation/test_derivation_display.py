@@ -7,10 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 import sympy as sp
+from sympy.stats import Normal
+
 from kexue.derivation import Derivation, DerivationError, EllipticK, cn
 from kexue.derivation.display import stylesheet
 from kexue.derivation.printing import latex, pieces, plain, width
-from sympy.stats import Normal
 
 a, b = sp.symbols("a b", positive=True)
 k = sp.Symbol("k", positive=True)

@@ -13,6 +13,7 @@ import scipy.special
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kexue.derivation import EllipticE, EllipticK, bessel_zero, cn, dn, sn
 from kexue.derivation.checks import Identity, check_identity
 from kexue.derivation.effort import bounded

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+from sympy.stats import Bernoulli, Die, Exponential, Normal, Poisson
+
 from kexue.derivation import Derivation, DerivationError, EllipticK, cn, sn
 from kexue.derivation.chain import Report
-from sympy.stats import Bernoulli, Die, Exponential, Normal, Poisson
 
 a, b, t = sp.symbols("a b t", positive=True)
 x, y, s = sp.symbols("x y s", real=True)

@@ -6,6 +6,7 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 import pytest
+
 from kexue.explorer import Explorer
 from kexue.explorer import panels as p
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kexue.explorer.controls import distinct, fine_positions, read
 
 

@@ -6,6 +6,7 @@ import ipywidgets as w
 import numpy as np
 import pytest
 import torch
+
 from kexue.explorer.controls import read
 from kexue.explorer.evaluate import tabulate, wrap
 

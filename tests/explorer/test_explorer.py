@@ -8,6 +8,7 @@ import re
 import ipywidgets as w
 import numpy as np
 import pytest
+
 from kexue.explorer import panels as p
 from kexue.explorer.quantise import dequantise
 

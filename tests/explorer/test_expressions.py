@@ -6,6 +6,7 @@ import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from kexue.explorer.expressions import FUNCTIONS, evaluate, names, parse
 
 A = hnp.arrays(float, (4, 3), elements=st.floats(-5, 5))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from kexue.explorer import expressions
 from kexue.explorer.explorer import STATIC
 from kexue.explorer.quantise import quantise

@@ -7,6 +7,7 @@ import shutil
 import ipywidgets as w
 import numpy as np
 import pytest
+
 from kexue.explorer import Explorer
 from kexue.explorer import panels as p
 from kexue.explorer.explorer import STATIC

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ipywidgets as w
 import numpy as np
 import pytest
+
 from kexue.explorer import Explorer
 from kexue.explorer import panels as p
 from kexue.explorer.page import heights

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from kexue.explorer.quantise import Table, choose, dequantise, quantise
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sympy as sp
+
 from kexue.derivation import Derivation, bessel_zero, collect, mutate
 from kexue.derivation.checks import Identity
 from kexue.derivation.collecting import Collected

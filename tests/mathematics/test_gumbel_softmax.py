@@ -8,9 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kexue.mathematics import gumbel_softmax as gs
 from torch import Tensor
 from torch.nn import functional
+
+from kexue.mathematics import gumbel_softmax as gs
 
 LOGITS = torch.tensor([0.3, -1.0, 1.2, 0.0], dtype=torch.float64)
 

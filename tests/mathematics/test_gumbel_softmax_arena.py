@@ -6,10 +6,11 @@ import itertools
 
 import pytest
 import torch
-from kexue.mathematics import gumbel_softmax_arena as arena
-from kexue.mathematics.gumbel_softmax import reinmax, straight_through
 from sklearn.datasets import load_digits
 from torch import Tensor
+
+from kexue.mathematics import gumbel_softmax_arena as arena
+from kexue.mathematics.gumbel_softmax import reinmax, straight_through
 
 SAMPLES = 20_000
 TARGETS = ["linear", "quadratic", "tanh network", "sharp tanh network"]

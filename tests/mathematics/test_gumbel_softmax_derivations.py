@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import sympy as sp
+
 from kexue.derivation import Derivation, DerivationError
 from kexue.mathematics import gumbel_softmax_derivations as derivations
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+
 from kexue import datasets
 from kexue.mathematics import gumbel_softmax_experiments as module
 from kexue.mathematics.gumbel_softmax_experiments import EXPERIMENTS, CategoricalVAE, code_flip, code_of, comparison, curves, restore
 from kexue.mathematics.gumbel_softmax_vae import ESTIMATORS
 from kexue.records import Metric, Record, load, read_record, shipped
 from kexue.training import Run, evaluate, train
-from torch import Tensor
 
 SIZE = {"latents": 3, "classes": 4, "hidden": (16, 8)}
 TINY = SIZE | {"steps": 12, "batch": 10, "validation": 20, "draws": 2, "warm_up": 6, "seeds": (0, 1)}

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from kexue.mathematics import gumbel_softmax as gs
 from kexue.mathematics import gumbel_softmax_figures as explorers
 from kexue.mathematics import gumbel_softmax_laws as laws

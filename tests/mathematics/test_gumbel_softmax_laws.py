@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kexue.mathematics import gumbel_softmax as gs
 from kexue.mathematics import gumbel_softmax_laws as laws
 

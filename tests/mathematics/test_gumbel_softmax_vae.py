@@ -7,6 +7,8 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
+
 from kexue.mathematics.gumbel_softmax_vae import (
     ESTIMATORS,
     Baseline,
@@ -16,7 +18,6 @@ from kexue.mathematics.gumbel_softmax_vae import (
     pixel_log_likelihood,
     score,
 )
-from torch import Tensor
 
 LATENTS, CLASSES = 2, 3
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kexue.mathematics import rope_curve as rc
 from scipy.integrate import quad
 from scipy.special import ellipe, ellipk
+
+from kexue.mathematics import rope_curve as rc
 
 RATIOS = st.floats(1.001, 50.0)
 

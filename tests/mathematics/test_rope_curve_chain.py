@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kexue.mathematics import rope_curve as rc
 
 HUNG = rc.Spin(omega=9.0, gravity=9.81)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import sympy as sp
+
 from kexue.derivation import Derivation
 from kexue.mathematics.rope_curve_derivations import DERIVATIONS
 

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
+
 from kexue.figures import Shown
 from kexue.mathematics import rope_curve as rc
 from kexue.mathematics import rope_curve_figures as explorer

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kexue.mathematics import rope_curve as rc
 from scipy.special import jn_zeros
+
+from kexue.mathematics import rope_curve as rc
 
 
 @pytest.mark.parametrize(("omega", "tips"), [(3.0, ()), (5.0, (0.82998,)), (9.0, (0.98521, 0.10737)), (12.0, (0.99535, 0.25729))])

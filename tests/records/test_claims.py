@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kexue.records import Claim, ClaimError, claim, glue_value, read_claims
 from kexue.records import glue as glue_module
 from kexue.records.claims import MIME

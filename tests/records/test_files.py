@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kexue.records.files import DamagedFileError, read_checked, sha256, write_atomic
 
 

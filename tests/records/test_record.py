@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save as save_tensors
+
 from kexue.records import Curve, Metric, Record, RecordError, load, read_record, save, shipped
 from kexue.records import record as record_module
 from kexue.records.names import near_names, unknown
 from kexue.records.table import ProvenanceTable, _duration
-from safetensors.torch import save as save_tensors
 
 
 def make(**changes: Any) -> Record:

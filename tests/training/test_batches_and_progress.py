@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kexue.training.batches import Batches
 from kexue.training.progress import Progress, clock, show_metrics
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import torch
+from tiny import Tiny
+from torch import Tensor
+
 from kexue.training import DivergedError, Interrupted, Run, SettingsChangedError, fit
 from kexue.training.interrupt import InterruptFlag
 from kexue.training.state import read_state
-from tiny import Tiny
-from torch import Tensor
 
 
 def run_for(tiny: Tiny, path: Path | None, seed: int = 0, save_every: float = 0.0) -> Run:

@@ -7,15 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import kexue.training
 import pytest
 import torch
+from tiny import Tiny
+
+import kexue.training
 from kexue.training import Experiment, Run, experiments, find, register
 from kexue.training import run as run_module
 from kexue.training.experiment import differences, with_settings
 from kexue.training.registry import folder_of, module_of
 from kexue.training.run import DeviceError, choose_device, make_fabric
-from tiny import Tiny
 
 
 def test_choose_device(monkeypatch: pytest.MonkeyPatch) -> None:

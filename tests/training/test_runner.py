@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from kexue.records import Record, RecordError, read_record
-from kexue.training import Interrupted, Run, SettingsChangedError, evaluate, runner, train
 from tiny import Tiny
 from torch import Tensor
+
+from kexue.records import Record, RecordError, read_record
+from kexue.training import Interrupted, Run, SettingsChangedError, evaluate, runner, train
 
 
 def trained(tiny: Tiny, out: Path) -> Record:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import torch
-from kexue.training import Experiment, Run, fit
 from torch import Tensor, nn
+
+from kexue.training import Experiment, Run, fit
 
 INPUTS = torch.linspace(-1, 1, 24 * 3).view(24, 3)
 TARGETS = INPUTS @ torch.tensor([[1.0], [-2.0], [0.5]])
