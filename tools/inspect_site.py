@@ -150,6 +150,10 @@ def inspect(site: Path) -> list[str]:
             problems += check_chapter(name, texts[path], pages[path], site)
     for path, page in pages.items():
         problems += check_page(path, texts[path], page, pages, site)
+    for name, least in (("book/claims", 20), ("book/errata", 3), ("book/checked", 10)):
+        path = site / f"{name}.html"
+        if path in texts and texts[path].count("<tr") + texts[path].count("kx-erratum") < least:
+            problems.append(f"{name}: gathers nothing from the chapters")
     shared = sum(p.stat().st_size for p in (site / "_static" / "explorer").glob("*") if p.is_file())
     if not 0 < shared <= FRONT_END_LIMIT:
         problems.append(f"_static/explorer: {shared:,} bytes of shared front end (1 to {FRONT_END_LIMIT:,} allowed)")

@@ -36,12 +36,34 @@ def folder(app: Sphinx) -> Path:
     return Path(app.outdir).parent / "jupyter_execute"
 
 
+def cached(app: Sphinx, docname: str) -> list[dict[str, Any]]:
+    """The executed code cells of a page out of the execution cache, in order; empty where the page was never cached."""
+    database = Path(app.outdir).parent / ".jupyter_cache" / "global.db"
+    if not database.is_file():
+        return []
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        rows = connection.execute("select hashkey, uri from nbcache order by created desc").fetchall()
+    for key, uri in rows:
+        path = Path(uri)
+        if path.is_relative_to(app.srcdir) and path.relative_to(app.srcdir).with_suffix("").as_posix() == docname:
+            notebook = json.loads((database.parent / "executed" / key / "base.ipynb").read_text("utf8"))
+            return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return []
+
+
 def executed(app: Sphinx, docname: str) -> dict[str, Any] | None:
-    """The executed notebook of a page, or None for a page without code."""
+    """The executed notebook of a page, or None for a page without code.
+
+    The build writes a notebook without outputs when it takes them from the cache: they are put back here.
+    """
     path = folder(app) / f"{docname}.ipynb"
     if docname not in app.env.found_docs or not path.is_file():
         return None
     notebook: dict[str, Any] = json.loads(path.read_text("utf8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    ran = [] if any(cell.get("outputs") for cell in code) else cached(app, docname)
+    for cell, source in zip(code, ran or [], strict=False):
+        cell.update(outputs=source["outputs"], execution_count=source.get("execution_count"))
     return notebook
 
 
