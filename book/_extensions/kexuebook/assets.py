@@ -66,6 +66,8 @@ def page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
                 logger.warning("%s shows an explorer, but lib/kexue/explorer/static/%s is missing", pagename, name)
         app.add_js_file("explorer/explorer.static.js", loading_method="defer")
         app.add_css_file("explorer/explorer.css")
+    if re.search(r'class="[^"]*\b(math|kx-math)\b', body):  # also formulae that a gathered page took from the chapters
+        app.env.get_domain("math").data["has_equations"][pagename] = True
     if re.search(r'class="[^"]*\bkx-derivation\b', body) and DERIVATION.is_file():
         app.add_css_file("kexue/derivation.css")
     scripts = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("js_files", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from inspect import CO_GENERATOR
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
@@ -48,6 +49,8 @@ def bounded(calls: int, seconds: float, function: Callable[P, T], *args: P.args,
         if event != "call":
             return
         left -= 1
+        if frame.f_code.co_flags & CO_GENERATOR:
+            return  # it may be a generator being closed by the collector, where an exception is printed and lost: the next call stops
         if left < 0 or (left % 256 == 0 and time.monotonic() > deadline):
             raise _Exhausted
 
