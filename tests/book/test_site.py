@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -20,6 +21,13 @@ NAMES = [path.stem for path in CHAPTERS]
 
 def test_nothing_is_wrong_with_the_site(site):
     assert inspect_site.inspect(site) == []
+
+
+def test_no_planted_error_was_missed():
+    counts = json.loads((ROOT / "_build" / "mutations.json").read_text("utf8"))
+    assert counts["missed"] == []
+    assert counts["planted"] == counts["caught"] + counts["equivalent"]
+    assert counts["caught"] > 2000
 
 
 def test_every_chapter_on_disk_is_in_the_table_of_contents():

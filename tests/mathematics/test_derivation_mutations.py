@@ -32,6 +32,7 @@ def test_every_planted_error_is_caught(item: Collected) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_all_mutants_of_the_book() -> None:
     result = mutation_report(most=None)
     assert result["missed"] == []
