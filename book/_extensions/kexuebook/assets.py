@@ -60,6 +60,10 @@ def note_mathematics(app: Sphinx, doctree: nodes.document) -> None:
 def page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Give a page the scripts and styles that it uses, and no widget manager."""
     body = context.get("body") or ""
+    # a name that hides the visible words "Show code cell source" from a screen reader
+    body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    if body:
+        context["body"] = body
     if re.search(r'class="[^"]*\bkexue-explorer\b', body):
         for name in ("explorer.static.js", "explorer.css"):
             if not (EXPLORER / name).is_file():
