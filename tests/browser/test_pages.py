@@ -101,6 +101,7 @@ def test_a_page_is_quiet_and_fits_every_width(browser, server, name):
         assert page.locator("mjx-container").count() > 0 or page.locator(".math").count() == 0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing(browser, server, axe, name, scheme):
@@ -111,6 +112,7 @@ def test_axe_finds_nothing(browser, server, axe, name, scheme):
         assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("home", ["server", "disk"])
 @pytest.mark.parametrize("name", WITH_EXPLORERS)
 def test_every_slider_moves_the_picture_and_the_sentence(browser, server, site, name, home):
