@@ -80,6 +80,34 @@ def test_train_with_another_setting(library: Path, tmp_path: Path, capsys: pytes
     assert "KEY=VALUE, got 'steps'" in capsys.readouterr().err
 
 
+def test_train_with_switches(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: dict[str, Any] = {}
+
+    def note(experiment: Any, out: Path, **named: Any) -> Any:
+        seen.update(named, settings=experiment.settings())
+        return dataclasses.replace(read_record(library / "part" / "runs" / "tiny" / "line"), folder=None)
+
+    monkeypatch.setattr("kexue.training.runner.train", note)
+    words = ["train", "tiny/line", "--out", str(tmp_path), "--compile", "graphs", "--channels-last"]
+    assert cli.main(words) == 0
+    assert (seen["compile"], seen["channels_last"]) == ("graphs", True)
+    assert capsys.readouterr().out == ""  # a process that wrote nothing reports nothing
+    assert cli.main([*words, "--precision", "bf16-mixed"]) == 2
+    assert "has no setting precision" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # where the record goes instead
+    (tmp_path / "file").write_text("no folder")
+    words = ["train", "tiny/line", "--device", "cpu", "--small", "--out", str(tmp_path / "file"), "--quiet"]
+    assert cli.main(words) == 0
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("kexue: ")
+    assert "cannot be written" in first
+    assert "the trained weights are in" in last
+
+
 def test_train_by_pattern_each_once(library: Path, tmp_path: Path) -> None:
     assert cli.main(["train", "tiny/*", "tiny/line", "--small", "--device", "cpu", "--out", str(tmp_path), "--quiet"]) == 0
     assert sorted(p.parent.name for p in (tmp_path / "tiny").glob("*/record.json")) == ["line", "other"]

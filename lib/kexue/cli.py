@@ -15,6 +15,7 @@ import dataclasses
 import fnmatch
 import json
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        status: int = options.run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            status: int = options.run(options)
     except KeyboardInterrupt as stop:
         return _fail(str(stop) or "stopped", 130)
     except (KeyError, ValueError) as error:
@@ -45,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RuntimeError, OSError) as error:  # all errors of records, states, data sets and devices are RuntimeErrors
         return _fail(str(error), 1)
     return status
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """A warning in one line, without the place in the code."""
+    print(f"kexue: {message}", file=sys.stderr)
 
 
 def _fail(message: str, status: int) -> int:
@@ -67,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     trainer.add_argument("--seed", type=int, action="append", metavar="N", help="train this seed instead (may be given several times)")
     trainer.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value of a setting, such as steps=1000")
     trainer.add_argument("--out", type=Path, help="folder of the runs (default: _build/runs in the project)")
+    trainer.add_argument("--precision", help="32-true, bf16-mixed, 16-mixed or 64-true; for experiments with that setting")
+    trainer.add_argument("--compile", choices=("off", "default", "graphs"), default="off", help="compile the networks (default: off)")
+    trainer.add_argument("--channels-last", action="store_true", help="lay out images with their channels last in memory")
     trainer.add_argument("--quiet", action="store_true", help="no progress")
     _add_device(trainer)
     trainer.set_defaults(run=_train)
@@ -125,11 +136,14 @@ def _train(options: argparse.Namespace) -> int:
 
     out = options.out or (ROOT / "_build" / "runs" if (ROOT / "make.py").is_file() else Path("runs"))
     for experiment in _chosen(options.names):
-        experiment = with_settings(experiment, dict(map(_setting, options.set)))
+        chosen = dict(map(_setting, options.set)) | ({"precision": options.precision} if options.precision else {})
+        experiment = with_settings(experiment, chosen)
         if options.seed:
             experiment = dataclasses.replace(experiment, seeds=tuple(options.seed))
-        record = train(experiment, out, device=options.device, small=options.small, quiet=options.quiet)
-        _report(record, out / experiment.name)
+        speed = {"compile": options.compile, "channels_last": options.channels_last}
+        record = train(experiment, out, device=options.device, small=options.small, quiet=options.quiet, **speed)
+        if record.folder is not None:  # the first of several processes reports
+            _report(record, record.folder)
     return 0
 
 

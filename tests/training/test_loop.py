@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from kexue.training import DivergedError, Interrupted, Run, SettingsChangedError, fit
 from kexue.training.interrupt import InterruptFlag
+from kexue.training.run import StateNotSavedWarning
 from kexue.training.state import read_state
 
 
@@ -102,26 +104,21 @@ tiny.train(run_for(tiny, Path({path!r}), save_every={every}))
 """
 
 
-SLOW = pytest.mark.slow
-
-
-@pytest.mark.parametrize(
-    ("at", "every"), [(27, 0.0), pytest.param(45, 0.0, marks=SLOW), pytest.param(3, 0.0, marks=SLOW), pytest.param(58, 1e9, marks=SLOW)]
-)
+@pytest.mark.slow  # a process each; many more kills, at any moment, are in test_kill.py
+@pytest.mark.parametrize(("at", "every"), [(27, 0.0), (3, 0.0), (58, 1e9)])
 def test_kill_9_then_the_same_result(tmp_path: Path, at: int, every: float) -> None:
     path, here = tmp_path / "state", str(Path(__file__).parent)
     code = KILLED.format(here=here, at=at, path=str(path), every=every)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    state = read_state(path)
-    assert state is None or 0 < state["step"] < at
-    assert (state is None) == (at < 7 or every > 0)  # the first look at the losses is at step 7
+    step = read_state(path)["step"]
+    assert step == (0 if every else (at - 1) // 7 * 7)  # a state is written before the first step, and when the losses were looked at
     assert same(result(Tiny()), result(Tiny(), path))
 
 
 def test_nan_stops_with_step_and_loss(tmp_path: Path) -> None:
     path = tmp_path / "state"
-    with pytest.raises(DivergedError, match=r"tiny diverged at step 33: loss is nan; the last good state is .*state"):
+    with pytest.raises(DivergedError, match=r"tiny diverged at step 33: loss is nan; the last good state is .*state, of step 28"):
         result(dataclasses.replace(Tiny(), explode_at=33), path)
     state = read_state(path)
     assert state["step"] == 28
@@ -192,20 +189,105 @@ def test_changed_settings_are_refused_and_shown(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_full_disk_stops_and_keeps_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_weight_that_is_not_finite_is_never_saved(tmp_path: Path) -> None:
+    model = torch.nn.Linear(1, 1, bias=False)
+
+    def step(number: int) -> dict[str, Tensor]:
+        loss = model.weight.detach().sum()  # still finite in the step that spoils the weight
+        if number == 20:
+            with torch.no_grad():
+                model.weight.fill_(float("inf"))
+        return {"loss": loss}
+
+    path = tmp_path / "state"
+    with pytest.raises(DivergedError, match=r"diverged at step 20: the weights model\.weight are not finite; .* of step 10$"):
+        fit(Run(state_file=path, save_every=0), step, steps=100, parts={"model": model}, judge_every=10)
+    state = read_state(path)
+    assert state["step"] == 10
+    assert bool(state["parts"]["model"]["weight"].isfinite().all())
+
+
+def test_a_state_that_cannot_be_kept_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    class Odd:
+        def state_dict(self) -> Any:
+            return {"what": {1, 2}}
+
+    with pytest.raises(TypeError, match="not set"):
+        fit(Run(state_file=tmp_path / "state"), lambda number: pytest.fail("a step was done"), steps=3, parts={"odd": Odd()})
+
+
+# ------------------------------------------------------------------------------------------------- a disk that is full, or read-only
+def full(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_told_once_and_the_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state"
     with pytest.raises(Interrupted):
         result(dataclasses.replace(Tiny(), interrupt_at=9), path)
-
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        result(Tiny(), path)
+    with pytest.warns(StateNotSavedWarning) as told:
+        assert same(result(Tiny()), result(Tiny(), path))
+    (text,) = [str(w.message) for w in told]
+    assert text.startswith(f"{path} cannot be written (No space left on device); the training goes on")
+    assert text.endswith("the state before it is kept")
     monkeypatch.undo()
     assert read_state(path)["step"] == 9
     assert same(result(Tiny()), result(Tiny(), path))
+
+
+def test_ctrl_c_on_a_full_disk_says_what_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state"
+    with pytest.raises(Interrupted):
+        result(dataclasses.replace(Tiny(), interrupt_at=9), path)
+    monkeypatch.setattr(os, "fsync", full)
+    tiny = dataclasses.replace(Tiny(), interrupt_at=30)
+    with pytest.warns(StateNotSavedWarning), pytest.raises(Interrupted, match=r"step 30 of 60; .* not be saved .*that of step 9 is kept"):
+        result(tiny, path)
+    with pytest.warns(StateNotSavedWarning, match="there is none yet"), pytest.raises(Interrupted, match="nothing is saved"):
+        result(tiny, tmp_path / "other")
+
+
+def test_a_disk_with_room_again_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_for(Tiny(), tmp_path / "state")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.warns(StateNotSavedWarning):
+            assert not run.save_state({"step": 1})
+        assert not run.save_state({"step": 2})  # a second warning would be an error
+    assert run.save_state({"step": 3})
+    assert read_state(tmp_path / "state") == {"step": 3}
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.warns(StateNotSavedWarning, match="the state before it is kept"):
+        assert not run.save_state({"step": 4})
+
+
+def test_a_limit_that_the_system_sets(tmp_path: Path) -> None:
+    """A real error of a real write: no file may grow beyond 2 KB, a state is larger."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    expected = result(Tiny())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
+    try:
+        with pytest.warns(StateNotSavedWarning, match="File too large"):
+            found = result(Tiny(), tmp_path / "state")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert same(expected, found)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.warns(StateNotSavedWarning, match="cannot be written"):
+        assert same(result(Tiny()), result(Tiny(), tmp_path / "file" / "state"))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is read-only for the root user")
+def test_a_read_only_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with pytest.warns(StateNotSavedWarning, match="Permission denied"):
+        assert same(result(Tiny()), result(Tiny(), tmp_path / "state"))
 
 
 def test_wall_time_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,12 @@ import torch
 from tiny import Tiny
 
 import kexue.training
-from kexue.training import Experiment, Run, experiments, find, register
+from kexue.training import Experiment, Run, experiments, find, register, registry
 from kexue.training import run as run_module
 from kexue.training.experiment import differences, with_settings
 from kexue.training.registry import folder_of, module_of
 from kexue.training.run import DeviceError, choose_device, make_fabric
+from kexue.training.speed import why_not_bf16
 
 
 def test_choose_device(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +37,10 @@ def test_precision_is_checked() -> None:
         make_fabric("cpu", "half")
 
 
+@pytest.mark.slow  # asks another process whether bf16 works
 def test_bf16_computes_in_bf16() -> None:
+    if reason := why_not_bf16():
+        pytest.skip(reason)
     run = Run(precision="bf16-mixed")
     (model,) = run.setup(torch.nn.Linear(4, 4))
     x = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
@@ -127,6 +131,26 @@ def test_experiments_are_found_by_their_modules() -> None:
     assert known["gumbel-softmax/mnist-st"] == find("gumbel-softmax/mnist-st")
     with pytest.raises(KeyError, match="did you mean gumbel-softmax/mnist-rloo"):
         find("gumbel-softmax/mnist-rlo")
+
+
+def test_experiments_of_several_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = tmp_path / "library_of_parts"
+    for part, name in (("mathematics", "zeta/one"), ("generative", "alpha/two"), ("generative", "alpha/one")):
+        (library / part).mkdir(parents=True, exist_ok=True)
+        line = f"EXPERIMENTS = register(Experiment({name!r}))"
+        path = library / part / f"{name.replace('/', '_')}_experiments.py"
+        path.write_text(f"from kexue.training import Experiment, register\n{line}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(registry, "PACKAGE", library)
+    assert list(experiments()) == ["alpha/one", "alpha/two", "zeta/one"]
+    assert find("zeta/one").name == "zeta/one"
+    (library / "generative" / "again_experiments.py").write_text(path.read_text())
+    with pytest.raises(ValueError, match="two experiments are named 'alpha/one'"):
+        experiments()
+    (library / "generative" / "again_experiments.py").rename(library / "generative" / "empty_experiments.py")
+    (library / "generative" / "empty_experiments.py").write_text("")
+    with pytest.raises(ValueError, match=r"generative\.empty_experiments declares no experiments"):
+        experiments()
 
 
 def test_where_an_experiment_lives() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import torch
 from tiny import Tiny
 from torch import Tensor
 
-from kexue.records import Record, RecordError, read_record
-from kexue.training import Interrupted, Run, SettingsChangedError, evaluate, runner, train
+from kexue.records import Record, RecordError, files, read_record
+from kexue.records import record as record_module
+from kexue.training import Interrupted, Run, SettingsChangedError, evaluate, runner, speed, state, train
+from kexue.training.run import StateNotSavedWarning
 
 
 def trained(tiny: Tiny, out: Path) -> Record:
@@ -107,6 +111,54 @@ def test_finished_seeds_are_not_trained_again(tmp_path: Path, monkeypatch: pytes
     assert {**broken.metrics, "ms_per_step": None} == {**whole.metrics, "ms_per_step": None}
     assert broken.curve == whole.curve
     assert broken.weights_sha256 == whole.weights_sha256
+
+
+def test_a_full_disk_at_the_end_still_delivers_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, wanted, spare = files.write_atomic, tmp_path / "wanted", tmp_path / "spare"
+    spare.mkdir()
+
+    def full(path: Path, data: bytes) -> None:
+        if path.is_relative_to(wanted):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(record_module, "write_atomic", full)
+    monkeypatch.setattr(state, "write_atomic", full)
+    monkeypatch.setattr(tempfile, "tempdir", str(spare))
+    with pytest.warns(StateNotSavedWarning) as told:
+        made = trained(Tiny(), wanted)
+    assert made.folder is not None
+    assert made.folder.is_relative_to(spare)
+    assert f"(No space left on device); the trained weights are in {made.folder}" in str(told[-1].message)
+    assert read_record(made.folder) == made
+    assert made.weights_sha256 == trained(Tiny(), tmp_path / "whole").weights_sha256
+
+
+def test_two_trainings_in_one_folder(tmp_path: Path) -> None:
+    lock = tmp_path / "tiny/line/.lock"
+    with files.exclusive(lock), pytest.raises(files.BusyError, match=r"another process is at work in .*line"):
+        trained(Tiny(), tmp_path)
+    trained(Tiny(), tmp_path)
+    assert not lock.exists()
+
+
+def test_leftovers_of_killed_writes_are_swept_up(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny/line"
+    (folder / ".state").mkdir(parents=True)
+    (folder / ".state-forgotten").mkdir()
+    parts = (".record.json.abc.part", ".weights.safetensors.x.part", ".state/.seed0.state.y.part", ".state-forgotten/seed0.done")
+    for name in (".lock", *parts):
+        (folder / name).write_text("half")
+    trained(Tiny(), tmp_path)
+    assert sorted(p.name for p in folder.iterdir()) == ["record.json", "weights.safetensors"]
+
+
+def test_a_compiled_training_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "why_not_compile", lambda device: "no compiler")
+    with pytest.warns(speed.SlowerWarning, match=r"does not work here \(no compiler\)"):
+        made = runner.train(Tiny(), tmp_path, device="cpu", quiet=True, compile="default", channels_last=True)
+    assert made.device["compile"] == "default"
+    assert made.weights_sha256 == trained(Tiny(), tmp_path / "plain").weights_sha256
 
 
 def test_weights_beyond_half_precision() -> None:

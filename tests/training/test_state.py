@@ -96,3 +96,16 @@ def test_a_full_disk_keeps_the_state_before(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.undo()
     assert read_state(path) == {"step": 3}
     assert os.listdir(tmp_path) == ["a.state"]
+
+
+def test_a_state_of_another_format_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.state"
+    write_state(path, {"step": 3})
+    good = path.read_bytes()
+    assert good.startswith(b"kexue-state 2 ")
+    path.write_bytes(good.replace(b"kexue-state 2 ", b"kexue-state 3 ", 1))
+    with pytest.raises(StateError, match=r"a\.state has format 3, this library reads 2: it was made by a newer library"):
+        read_state(path)
+    path.write_bytes(good.replace(b"kexue-state 2 ", b"kexue-state 1 ", 1))
+    with pytest.raises(StateError, match="made by an older library"):
+        read_state(path)

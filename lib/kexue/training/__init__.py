@@ -12,7 +12,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kexue.training.averaging import Ema
     from kexue.training.batches import Batches
+    from kexue.training.callbacks import Album, Moment, Patience, every
     from kexue.training.experiment import Experiment
     from kexue.training.loop import DivergedError, Interrupted, SettingsChangedError, fit
     from kexue.training.registry import experiments, find, register
@@ -20,14 +22,19 @@ if TYPE_CHECKING:
     from kexue.training.runner import Comparison, evaluate, train
 
 _WHERE = {
+    "Album": "callbacks",
     "Batches": "batches",
     "Comparison": "runner",
     "DivergedError": "loop",
+    "Ema": "averaging",
     "Experiment": "experiment",
     "Interrupted": "loop",
+    "Moment": "callbacks",
+    "Patience": "callbacks",
     "Run": "run",
     "SettingsChangedError": "loop",
     "evaluate": "runner",
+    "every": "callbacks",
     "experiments": "registry",
     "find": "registry",
     "fit": "loop",
@@ -35,14 +42,19 @@ _WHERE = {
     "train": "runner",
 }
 __all__ = [
+    "Album",
     "Batches",
     "Comparison",
     "DivergedError",
+    "Ema",
     "Experiment",
     "Interrupted",
+    "Moment",
+    "Patience",
     "Run",
     "SettingsChangedError",
     "evaluate",
+    "every",
     "experiments",
     "find",
     "fit",

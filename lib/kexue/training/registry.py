@@ -38,11 +38,13 @@ def experiments() -> dict[str, Experiment]:
     Every module ``kexue.PART.NAME_experiments`` is imported; its tuple ``EXPERIMENTS`` holds its experiments.
 
     Raises:
-        ValueError: if two modules declare the same name.
+        ValueError: if two modules declare the same name, or one declares none.
     """
     found: list[Experiment] = []
     for path in sorted(PACKAGE.glob(f"*/*{SUFFIX}.py")):
         module = importlib.import_module(f"{PACKAGE.name}.{path.parent.name}.{path.stem}")
+        if not hasattr(module, "EXPERIMENTS"):
+            raise ValueError(f"{module.__name__} declares no experiments: EXPERIMENTS = register(…) is missing")
         found += module.EXPERIMENTS
     register(*found)
     return {e.name: e for e in sorted(found, key=lambda e: e.name)}

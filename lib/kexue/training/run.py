@@ -1,10 +1,28 @@
-"""A run: one training of an experiment with one seed, on one device."""
+"""A run: one training of an experiment with one seed, on one device, several GPUs or several machines.
+
+The same code does all of them. One process: ``kexue train NAME``. Two GPUs of one machine::
+
+    torchrun --nproc-per-node 2 -m kexue train NAME
+
+Two machines with eight GPUs each, the same command on both (``node0`` is the first one)::
+
+    torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint node0:29500 -m kexue train NAME
+
+``torchrun`` starts the processes and Fabric joins them: NCCL on GPUs, gloo on CPUs. A batch is always the global one: each process takes
+its share of it (:meth:`Run.batches`), gradients are averaged, and so are the metrics, so that all processes stop, save and choose the best
+weights at the same step. The result is that of a single process up to the order of summation, if all noise is made for the whole batch:
+``run.share(torch.randn(batch, …, generator=run.shared))``. Noise from ``run.generator`` is another one in each process.
+What a step changes outside the gradients must be the same in all processes (:meth:`Run.mean`). Batch normalisation takes the statistics
+of a process's own share, unless the model went through ``torch.nn.SyncBatchNorm.convert_sync_batchnorm``.
+Only the first process reads and writes states and records; the other machines need no copy of them.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,15 +31,21 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from kexue.records.files import remove_leftovers
+from kexue.training import processes
 from kexue.training.batches import Batches
 from kexue.training.progress import Progress
-from kexue.training.state import read_state, write_state
+from kexue.training.speed import check_precision, compiled, has_images, laid_out
+from kexue.training.state import StateError, read_state, write_state
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+
+
+class StateNotSavedWarning(UserWarning):
+    """The state of a training cannot be saved; the training goes on."""
 
 
 class DeviceError(RuntimeError):
@@ -50,11 +74,10 @@ def make_fabric(device: str, precision: str = "32-true", devices: int | str = "a
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
-        precision: one of ``PRECISIONS``.
+        precision: one of ``kexue.training.speed.PRECISIONS``.
         devices: number of devices, or ``auto``.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"the precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    check_precision(precision, choose_device(device))
     fabric_class = _fabric_class()
     count = (int(os.environ.get("LOCAL_WORLD_SIZE", "1"))) if devices == "auto" else devices
     fabric = fabric_class(accelerator=choose_device(device), devices=count, precision=precision)
@@ -78,6 +101,8 @@ class Run:
         seed: the seed.
         device: ``cpu`` or ``cuda`` (``auto`` chooses).
         precision: of the training.
+        compile: ``off``, ``default``, or ``graphs`` for CUDA graphs: whether :meth:`setup` compiles the model.
+        channels_last: whether :meth:`setup` and :meth:`to_device` lay out images with their channels last in memory.
         state_file: where the state is kept; none keeps none.
         settings: settings of the experiment; a state of others is refused.
         label: shown with the progress.
@@ -93,6 +118,8 @@ class Run:
     seed: int = 0
     device: str = "cpu"
     precision: str = "32-true"
+    compile: str = "off"
+    channels_last: bool = False
     state_file: Path | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     label: str = ""
@@ -104,6 +131,7 @@ class Run:
     best_step: int = 0
     curve: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     _begin: float = field(default_factory=time.monotonic)
+    _unsaved: str = ""
 
     @cached_property
     def fabric(self) -> Any:
@@ -113,7 +141,16 @@ class Run:
     @cached_property
     def generator(self) -> torch.Generator:
         """Source of all noise of the run, on its device, seeded with its seed and process."""
-        seed = (self.seed * 1_000_003 + self.rank) % 2**63
+        # A process among several must not draw what all of them draw.
+        return self._generator(self.rank + 1 if self.world > 1 else 0)
+
+    @cached_property
+    def shared(self) -> torch.Generator:
+        """Source of noise that is the same in all processes; in a single process it is :attr:`generator` itself."""
+        return self._generator(0) if self.world > 1 else self.generator
+
+    def _generator(self, stream: int) -> torch.Generator:
+        seed = (self.seed * 1_000_003 + stream) % 2**63
         return torch.Generator(device=self.fabric.device).manual_seed(seed)
 
     @property
@@ -142,26 +179,96 @@ class Run:
 
     def to_device(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Tensors on the run's device."""
-        return tuple(t.to(self.fabric.device) for t in tensors)
+        moved = (t.to(self.fabric.device) for t in tensors)
+        return tuple(laid_out(t) if self.channels_last else t for t in moved)
+
+    def share(self, rows: Tensor) -> Tensor:
+        """This process's rows of something made for the whole batch, shape ``(batch // world, …)``.
+
+        Raises:
+            ValueError: if the processes cannot share the rows equally.
+        """
+        if len(rows) % self.world:
+            raise ValueError(f"{len(rows)} rows cannot be shared equally by {self.world} processes")
+        return rows.chunk(self.world)[self.rank] if self.world > 1 else rows
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean of a detached tensor over all processes; a single process's own values."""
+        return processes.mean(values.detach())
 
     def batches(self, count: int, size: int) -> Batches:
         """Order of the examples for this seed; each process takes its share."""
         return Batches(count, size, self.seed, self.rank, self.world)
 
     def setup(self, model: torch.nn.Module, *optimizers: torch.optim.Optimizer) -> tuple[Any, ...]:
-        """Model and optimisers, ready for the device, the precision and the number of processes."""
-        made = self.fabric.setup(model, *optimizers)
+        """Model and optimisers, ready for the device, the precision, the compiler and the number of processes.
+
+        The bare model keeps its parameters' names, uncompiled: it is the one to be judged and to be among the ``parts`` of a training.
+        """
+        if self.channels_last and has_images(model):
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        made = self.fabric.setup(compiled(model, self.compile, self.fabric.device), *optimizers)
         return tuple(made) if isinstance(made, Sequence) else (made,)
 
     def progress(self, total: int, done: int = 0) -> Progress:
         """A progress display for this run; only the first process shows one."""
         return Progress(total, done=done, label=self.label, quiet=self.quiet or self.rank != 0)
 
-    def read_state(self) -> Any | None:
-        """The state to resume from, or nothing."""
-        return None if self.state_file is None else read_state(self.state_file)
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """All that a resumed training must have in common with the one before: settings, seed, and what changes the last bits."""
+        found: dict[str, Any] = {**self.settings, "seed": self.seed}
+        if "precision" not in found and self.precision != "32-true":
+            found["precision"] = self.precision
+        if self.compile != "off":
+            found["compile"] = self.compile
+        if self.channels_last:
+            found["channels_last"] = True
+        if self.world > 1:
+            found["processes"] = self.world
+        return found
 
-    def save_state(self, state: Any) -> None:
-        """Write the state, in the first process only; without a state file nothing is written."""
-        if self.state_file is not None and self.rank == 0:
-            write_state(self.state_file, state)
+    def read_state(self, path: Path | None = None) -> Any | None:
+        """The state to resume from (or that of another file), or nothing; what the first process reads, all get."""
+        file = path or self.state_file
+        if file is None:
+            return None
+        found: Any = None
+        if self.rank == 0:
+            remove_leftovers(file)
+            try:
+                found = read_state(file)
+            except StateError as error:  # the others wait for an answer
+                found = error
+        found = processes.from_first(found)
+        if isinstance(found, StateError):
+            raise found
+        return found
+
+    def save_state(self, state: Any, path: Path | None = None) -> bool:
+        """Write the state (or another file), in the first process only; without a state file nothing is written.
+
+        A full disk or a read-only folder does not end a training that may have run for days: it goes on, and a warning says, once,
+        what would be lost. Each later save tries again.
+
+        Returns:
+            Whether the state is safe (or need not be).
+
+        Raises:
+            TypeError: if a part's state is not made of tensors and plain values.
+        """
+        file = path or self.state_file
+        if file is None or self.rank != 0:
+            return True
+        try:
+            write_state(file, state)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if not self._unsaved:
+                kept = "the state before it is kept" if file.exists() else "there is none yet"
+                text = f"{file} cannot be written ({reason}); the training goes on, but a stop would lose what follows: {kept}"
+                warnings.warn(text, StateNotSavedWarning, stacklevel=2)
+            self._unsaved = reason
+            return False
+        self._unsaved = ""
+        return True

@@ -7,6 +7,9 @@ import dataclasses
 import datetime
 import os
 import platform
+import shutil
+import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +21,17 @@ import torch
 from safetensors.torch import save as save_tensors
 
 import kexue
-from kexue.records.record import Curve, Metric, Record, save
+from kexue.records.files import exclusive, remove_leftovers
+from kexue.records.record import RECORD_FILE, WEIGHTS_FILE, Curve, Metric, Record, save
 from kexue.training.experiment import Experiment, differences, with_settings
 from kexue.training.loop import SettingsChangedError
 from kexue.training.registry import find, module_of
-from kexue.training.run import Run, choose_device
-from kexue.training.state import read_state, write_state
+from kexue.training.run import Run, StateNotSavedWarning, choose_device
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-STATE_FOLDER = ".state"
+STATE_FOLDER, LOCK_FILE = ".state", ".lock"
 
 
 @dataclass(frozen=True)
@@ -52,70 +55,90 @@ def train(
     small: bool = False,
     quiet: bool = False,
     save_every: float = 30.0,
+    compile: str = "off",
+    channels_last: bool = False,
 ) -> Record:
     """Train an experiment with all its seeds and write its record.
 
     A training that was stopped, or killed, goes on where its last state was; seeds that were finished are not trained again.
+    If the disk is full or the folder read-only the training goes on with a warning, and in the end the record goes to a folder
+    for temporary files, which a second warning names.
 
     Args:
-        experiment: with its full settings.
+        experiment: with its full settings; a setting ``precision`` is the precision of the training.
         out: folder of the runs; the record goes to ``out/NAME/``.
         device: ``auto``, ``cpu`` or ``cuda``.
         small: train :meth:`Experiment.small` instead.
         quiet: no progress.
         save_every: seconds between two saves of the state.
+        compile: ``off``, ``default`` or ``graphs``; see :attr:`Run.compile`.
+        channels_last: see :attr:`Run.channels_last`.
 
     Returns:
-        The record as written.
+        The record as written; its ``folder`` says where.
 
     Raises:
         DivergedError, SettingsChangedError, Interrupted: see :func:`kexue.training.fit`.
+        BusyError: if another process is training the same run in the same folder.
     """
     chosen = experiment.small() if small else experiment
     folder = out / experiment.name
     kind = choose_device(device)
-    results = [_train_seed(chosen, seed, folder, device=kind, quiet=quiet, save_every=save_every) for seed in chosen.seeds]
-    first = results[0]
-    stored = half_precision(first.weights)
-    rounded = chosen.evaluate(_single(stored), Run(seed=first.seed, device=kind))
-    # What was trained with smaller settings than meant waits for a machine that can train the full ones.
-    note = full_settings_note(chosen.settings(), experiment.settings())
-    record = _record(chosen, results, rounded, kind, note=note)
-    if int(os.environ.get("RANK", "0")):  # one of several processes that train together; the first one writes
-        return record
-    record = save(record, save_tensors(stored), folder)
-    for path in (folder / STATE_FOLDER).glob("seed*"):
-        path.unlink()
-    (folder / STATE_FOLDER).rmdir()
-    return record
+    precision = str(chosen.settings().get("precision", "32-true"))
+    first_process = int(os.environ.get("RANK", "0")) == 0  # the others of several that train together write nothing
+    with exclusive(folder / LOCK_FILE, held=first_process):
+        results = []
+        for seed in chosen.seeds:
+            run = Run(seed=seed, device=kind, precision=precision, compile=compile, channels_last=channels_last)
+            run.state_file, run.settings = folder / STATE_FOLDER / f"seed{seed}.state", chosen.settings()
+            run.label, run.quiet, run.save_every = f"{experiment.name} seed {seed}", quiet, save_every
+            results.append(_train_seed(chosen, run))
+        stored = half_precision(results[0].weights)
+        rounded = chosen.evaluate(_single(stored), Run(seed=results[0].seed, device=kind))
+        # What was trained with smaller settings than meant waits for a machine that can train the full ones.
+        note = full_settings_note(chosen.settings(), experiment.settings())
+        facts = device_facts(kind) | ({"compile": compile} if compile != "off" else {})
+        record = _record(chosen, results, rounded, facts, note=note)
+        return _deliver(record, save_tensors(stored), folder) if first_process else record
 
 
-def _train_seed(experiment: Experiment, seed: int, folder: Path, *, device: str, quiet: bool, save_every: float) -> SeedResult:
-    settings = experiment.settings()
-    done_file = folder / STATE_FOLDER / f"seed{seed}.done"
-    if (done := read_state(done_file)) is not None:
-        if changed := differences(done["settings"], settings):
+def _train_seed(experiment: Experiment, run: Run) -> SeedResult:
+    """Train one seed, or read what an earlier process found."""
+    assert run.state_file is not None
+    done_file = run.state_file.with_suffix(".done")
+    if (done := run.read_state(done_file)) is not None:
+        if changed := differences(done["settings"], run.conditions):
             lines = "\n  ".join(changed)
             raise SettingsChangedError(f"{done_file} was made with other settings:\n  {lines}\nDelete it to begin anew.")
         return SeedResult(**done["result"])
-    run = Run(
-        seed=seed,
-        device=device,
-        precision=str(settings.get("precision", "32-true")),
-        state_file=folder / STATE_FOLDER / f"seed{seed}.state",
-        settings=settings,
-        label=f"{experiment.name} seed {seed}",
-        quiet=quiet,
-        save_every=save_every,
-    )
     weights = {name: tensor.detach().cpu() for name, tensor in experiment.train(run).items()}
     wall_time, step_time = run.wall_time, run.step_time
-    metrics = experiment.evaluate(weights, Run(seed=seed, device=device))
-    result = SeedResult(seed, weights, dict(metrics), tuple(run.curve), run.steps, wall_time, step_time)
+    metrics = experiment.evaluate(weights, Run(seed=run.seed, device=run.device))
+    result = SeedResult(run.seed, weights, dict(metrics), tuple(run.curve), run.steps, wall_time, step_time)
     fields = {f.name: getattr(result, f.name) for f in dataclasses.fields(result)}
-    if run.rank == 0:
-        write_state(done_file, {"settings": settings, "result": fields})
+    run.save_state({"settings": run.conditions, "result": fields}, done_file)
     return result
+
+
+def _deliver(record: Record, weights: bytes, folder: Path) -> Record:
+    """Write the record where it was wanted or, if that cannot be, where it can; then forget the states."""
+    try:
+        for name in (WEIGHTS_FILE, RECORD_FILE):
+            remove_leftovers(folder / name)
+        record = save(record, weights, folder)
+    except OSError as error:
+        elsewhere = Path(tempfile.mkdtemp(prefix="kexue-")) / record.name
+        record = save(record, weights, elsewhere)
+        reason = error.strerror or str(error)
+        warnings.warn(f"{folder} cannot be written ({reason}); the trained weights are in {elsewhere}", StateNotSavedWarning, stacklevel=3)
+        return record
+    # One step makes the states forgotten: a kill while they are deleted leaves no half of them to resume from.
+    states, forgotten = folder / STATE_FOLDER, folder / f"{STATE_FOLDER}-forgotten"
+    with contextlib.suppress(OSError):
+        shutil.rmtree(forgotten, ignore_errors=True)
+        states.rename(forgotten)
+    shutil.rmtree(forgotten, ignore_errors=True)
+    return record
 
 
 def half_precision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -135,7 +158,9 @@ def _single(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k: w.float() if w.is_floating_point() else w for k, w in weights.items()}
 
 
-def _record(experiment: Experiment, results: list[SeedResult], rounded: Mapping[str, float], kind: str, *, note: str) -> Record:
+def _record(
+    experiment: Experiment, results: list[SeedResult], rounded: Mapping[str, float], device: Mapping[str, Any], *, note: str
+) -> Record:
     first = results[0]
     per_step = float(experiment.settings().get("batch", 1))
     return Record(
@@ -145,7 +170,7 @@ def _record(experiment: Experiment, results: list[SeedResult], rounded: Mapping[
         settings=experiment.settings(),
         data=experiment.data(),
         seeds=tuple(r.seed for r in results),
-        device=device_facts(kind),
+        device=device,
         versions=version_facts(),
         steps=first.steps,
         wall_time_s=tuple(round(r.wall_time, 2) for r in results),

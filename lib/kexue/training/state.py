@@ -8,6 +8,7 @@ a state file from elsewhere cannot run code.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from torch import Tensor
 
 from kexue.records.files import sha256, write_atomic
 
-MAGIC = b"kexue-state 1 "
+FORMAT = 2
+MAGIC = b"kexue-state "
+_HEAD = re.compile(re.escape(MAGIC) + rb"([0-9]+) ([0-9a-f]{64})")
 _TENSOR, _TUPLE, _INT_KEYS = "__tensor__", "__tuple__", "__int_keys__"
 
 
@@ -69,21 +72,25 @@ def to_bytes(state: Any) -> bytes:
     tensors: dict[str, Tensor] = {}
     skeleton = json.dumps(flatten(state, tensors))
     body: bytes = save_tensors(tensors or {"empty": torch.zeros(0)}, metadata={"tree": skeleton})
-    return MAGIC + sha256(body).encode() + b"\n" + body
+    return MAGIC + f"{FORMAT} {sha256(body)}\n".encode() + body
 
 
 def from_bytes(data: bytes) -> Any:
     """The state in the content of a state file.
 
     Raises:
-        StateError: if the content is damaged or no state.
+        StateError: if the content is damaged, or no state, or one of another format.
     """
     head, _, body = data.partition(b"\n")
-    if not head.startswith(MAGIC):
-        raise StateError("it is not a state file of this version")
-    expected, found = head.removeprefix(MAGIC).decode(), sha256(body)
+    match = _HEAD.fullmatch(head)
+    if not match:
+        raise StateError("is damaged: it does not begin like a state file")
+    if (version := int(match[1])) != FORMAT:
+        age = "newer" if version > FORMAT else "older"
+        raise StateError(f"has format {version}, this library reads {FORMAT}: it was made by a{'n' * (age == 'older')} {age} library")
+    expected, found = match[2].decode(), sha256(body)
     if found != expected:
-        raise StateError(f"its SHA-256 is {found}, it says {expected}")
+        raise StateError(f"is damaged: its SHA-256 is {found}, it says {expected}")
     length = int.from_bytes(body[:8], "little")
     skeleton = json.loads(json.loads(body[8 : 8 + length])["__metadata__"]["tree"])
     return unflatten(skeleton, load_tensors(body))
@@ -102,11 +109,11 @@ def read_state(path: Path) -> Any | None:
     """Read a state file, or return nothing if there is none.
 
     Raises:
-        StateError: if the file is damaged; it names the file and the hashes.
+        StateError: if the file is damaged, or of another format; it names the file, and the hashes or the formats.
     """
     try:
         return from_bytes(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except StateError as error:
-        raise StateError(f"{path} is damaged: {error}. Delete it to train from the beginning.") from error
+        raise StateError(f"{path} {error}. Delete it to train from the beginning.") from error
