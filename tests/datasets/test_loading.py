@@ -277,7 +277,8 @@ def test_table_needs_no_data(cache: Path) -> None:
     rows = datasets.table()
     assert [row["name"] for row in rows] == list(datasets.names())
     assert all(row[key] for row in rows for key in row)
-    fashion = rows[-1]
+    fashion, weights = rows[-2:]
+    assert (weights["items"], weights["splits"]) == ("4,694,024 numbers", "none: the weights of a network")
     assert fashion["splits"] == "train 60,000, test 10,000 (official)"
     assert fashion["items"] == "70,000 of 28×28"
     assert fashion["source"] == "Debian package dataset-fashion-mnist 0.0~git20200523.55506a9-1; 30.9 MB to fetch, 55.4 MB on the disk"

@@ -34,6 +34,7 @@ CASES = {
     "argmax(x)": lambda x: x.argmax(-1),
     "cumsum(x)": lambda x: x.cumsum(-1),
     "sum(onehot(x) * x)": lambda x: x.max(-1),
+    "transpose(x) * 2": lambda x: 2 * x.T,
     "take(x, 1)": lambda x: x[:, 1],
     "x / (1 + column(sum(x**2)))": lambda x: x / (1 + (x**2).sum(-1, keepdims=True)),
     "(x <= 0) + (x >= 0) + (x < 0) + (x == 0) + (x != 0)": lambda x: sum(1.0 * c for c in (x <= 0, x >= 0, x < 0, x == 0, x != 0)),

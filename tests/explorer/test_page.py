@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import ipywidgets as w
 import numpy as np
 import pytest
@@ -51,18 +49,6 @@ def address(tmp_path_factory):
     for theme in ("light", "dark"):
         (folder / f"{theme}.html").write_text(PAGE.format(theme=theme, css=css, js=js, body=explorer.html()), "utf8")
     return (folder / "light.html").as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium")
-    with playwright.sync_playwright() as pw:
-        chromium = pw.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

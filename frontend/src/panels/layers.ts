@@ -2,6 +2,7 @@ import { css, lut, shade } from "../colour.ts";
 import { html, ink, inkText, svg, svgText } from "../dom.ts";
 import type { Env, Nd, Range } from "../types.ts";
 import type { Axes } from "./axes.ts";
+import { levelLine } from "./contours.ts";
 
 /** A layer of a plane as Python wrote it; each kind has slots and looks of its own. */
 export interface LayerSpec {
@@ -175,6 +176,21 @@ const raster: Layer = (s, a) => {
   };
 };
 
+const contours: Layer = (s, a) => {
+  const look = { class: "kxe-line", stroke: ink(s.colour), "stroke-width": s["width"] as number, "stroke-opacity": s.opacity };
+  const path = svg("path", look, a.data);
+  const [[x0, x1], [y0, y1]] = [s["xRange"], s["yRange"]] as [Range, Range];
+  return (env) => {
+    const z = env.get(text(s, "z"));
+    const [h, w] = z.shape as [number, number];
+    const x = (i: number): string => r1(a.x(x0 + ((i + 0.5) / w) * (x1 - x0)));
+    const y = (j: number): string => r1(a.y(y0 + ((j + 0.5) / h) * (y1 - y0)));
+    let d = "";
+    for (const level of env.get(text(s, "levels")).data) for (const [i, j, k, l] of levelLine(z.data, w, level)) d += `M${x(i)},${y(j)}L${x(k)},${y(l)}`;
+    path.setAttribute("d", d);
+  };
+};
+
 const bins: Layer = (s, a) => {
   const outline = s["outline"] as boolean;
   const look = outline ? { fill: "none", stroke: ink(s.colour), "stroke-width": 2 } : { fill: ink(s.colour), "fill-opacity": 0.55 * s.opacity };
@@ -222,4 +238,4 @@ const note: Layer = (s, a) => {
   };
 };
 
-export const LAYERS: Record<string, Layer> = { line, band, dots, trail, arrows, raster, bins, mark, note };
+export const LAYERS: Record<string, Layer> = { line, band, dots, trail, arrows, raster, contours, bins, mark, note };

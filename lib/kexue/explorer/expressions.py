@@ -53,6 +53,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "take": (2, lambda x, i: x[..., int(i)]),
     "column": (1, lambda x: x[..., None]),
     "flat": (1, lambda x: x.reshape(-1)),
+    "transpose": (1, lambda x: x.swapaxes(-1, -2)),
 }
 
 _BINARY: dict[type[ast.AST], str] = {

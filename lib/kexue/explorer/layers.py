@@ -231,6 +231,37 @@ class Raster(Layer):
 
 
 @dataclass(frozen=True)
+class Contours(Layer):
+    """The level lines of a raster, found in the page: they cost no data.
+
+    Attributes:
+        z: reference (rows, columns), values at the centres of the cells; row 0 lies at the bottom.
+        levels: reference (n,).
+        x_range: the outer edges.
+        y_range: the outer edges.
+        width: in pixels.
+    """
+
+    z: Ref
+    levels: Ref
+    x_range: tuple[float, float] = (0.0, 1.0)
+    y_range: tuple[float, float] = (0.0, 1.0)
+    width: float = 1.0
+    colour: str = field(default="text", kw_only=True)
+
+    def refs(self) -> tuple[tuple[Ref, ...], tuple[Ref, ...]]:
+        return (list(self.x_range),), (list(self.y_range),)
+
+    def spec(self, c: Context, log: tuple[bool, bool]) -> dict[str, Any]:
+        if len(c.shape(self.z)) != 2 or min(c.shape(self.z)) < 2 or len(c.shape(self.levels)) != 1:
+            raise ValueError(f"Contours: z has shape {c.shape(self.z)}, levels {c.shape(self.levels)}; expected (rows, columns) and (n,)")
+        if any(log):
+            raise ValueError("Contours: the lines are straight between the cells, a logarithmic axis would bend them")
+        slots = {"z": c.slot(self.z, raster=True), "levels": c.slot(self.levels)}
+        return {**self.head("contours"), **slots, "xRange": list(self.x_range), "yRange": list(self.y_range), "width": self.width}
+
+
+@dataclass(frozen=True)
 class Bins(Layer):
     """A histogram: ``counts`` (n,) between ``edges`` (n + 1,)."""
 

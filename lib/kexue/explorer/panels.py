@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .kinds import Bars, Matrix, Panel, Simplex, Strip, Text, lattice
-from .layers import COLOURS, Arrows, Band, Bins, Context, Dots, Layer, Line, Mark, Note, Raster, Ref, Trail
+from .layers import COLOURS, Arrows, Band, Bins, Context, Contours, Dots, Layer, Line, Mark, Note, Raster, Ref, Trail
 
 __all__ = [
-    "Arrows", "Band", "Bars", "Bins", "Curves", "Dots", "HeatMap", "Histogram", "Line", "Mark", "Matrix", "Note", "Path", "Plane",
-    "Raster", "Scatter", "Simplex", "Strip", "Text", "Trail", "lattice",
+    "Arrows", "Band", "Bars", "Bins", "Contours", "Curves", "Dots", "HeatMap", "Histogram", "Line", "Mark", "Matrix", "Note", "Path",
+    "Plane", "Raster", "Scatter", "Simplex", "Strip", "Text", "Trail", "lattice",
 ]  # fmt: skip
 
 

@@ -129,6 +129,15 @@ def _raster(axes: Axes, layer: Mapping[str, Any], v: Values) -> None:
     axes.imshow(v[layer["z"]], origin="lower", extent=box, vmin=low, vmax=high, cmap=MAPS[layer["map"]], aspect="auto")
 
 
+def _contours(axes: Axes, layer: Mapping[str, Any], v: Values) -> None:
+    z, levels = v[layer["z"]], np.unique(v[layer["levels"]])
+    levels = levels[(levels > np.nanmin(z)) & (levels < np.nanmax(z))]  # matplotlib warns of levels that are nowhere met
+    if levels.size:
+        sides = zip(z.shape[::-1], (layer["xRange"], layer["yRange"]), strict=True)
+        x, y = (low + (np.arange(n) + 0.5) / n * (high - low) for n, (low, high) in sides)
+        axes.contour(x, y, z, levels, colors=PALETTE[layer["colour"]], linewidths=0.6, alpha=layer["opacity"])
+
+
 def _bins(axes: Axes, layer: Mapping[str, Any], v: Values) -> None:
     axes.stairs(v[layer["counts"]], v[layer["edges"]], color=PALETTE[layer["colour"]], fill=not layer["outline"], alpha=layer["opacity"])
 
@@ -228,8 +237,8 @@ def _strip(axes: Axes, panel: Mapping[str, Any], v: Values) -> None:
 
 
 _LAYERS: dict[str, Callable[[Axes, Mapping[str, Any], Values], None]] = {
-    "line": _line, "band": _band, "dots": _dots, "trail": _trail, "arrows": _arrows, "raster": _raster, "bins": _bins,
-    "mark": _mark, "note": _note,
+    "line": _line, "band": _band, "dots": _dots, "trail": _trail, "arrows": _arrows, "raster": _raster, "contours": _contours,
+    "bins": _bins, "mark": _mark, "note": _note,
 }  # fmt: skip
 _PANELS: dict[str, Callable[[Axes, Mapping[str, Any], Values], None]] = {
     "plane": _plane, "bars": _bars, "simplex": _simplex, "matrix": _matrix, "strip": _strip,
