@@ -1,8 +1,9 @@
-"""What all tests share: the paths, two threads at most, and the built book where a test asks for it."""
+"""What all tests share: the paths, two threads at most, the built book and a browser where a test asks for them."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -25,3 +26,19 @@ def site() -> Path:
     if not (path / "index.html").is_file():
         pytest.fail("The book is not built: run python3 make.py html first (python3 make.py test does it by itself).")
     return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """An installed Chromium, headless. Of each module anew: its event loop must not stand in the way of other tests."""
+    path = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    if path is None and os.environ.get("CI"):
+        pytest.fail("no Chromium is installed, and CI must not leave its tests out")
+    if path is None:
+        pytest.skip("no Chromium is installed (Debian and Ubuntu: sudo apt install chromium)")
+    playwright = pytest.importorskip("playwright.sync_api")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    with playwright.sync_playwright() as pw:
+        chromium = pw.chromium.launch(executable_path=path, args=arguments)
+        yield chromium
+        chromium.close()

@@ -1,4 +1,5 @@
-// The little that the pages themselves need: boxes that scroll can be reached by keyboard, citations can be copied.
+// The little that the pages themselves need: boxes that scroll can be reached by keyboard, citations can be copied, the contents
+// follow the reader, formulae that scroll on the screen fit on paper.
 (function () {
   "use strict";
   var boxes = ".kx-scroll, .kx-table, .pst-scrollable-table-container, .kx-figure-body, .math-wrapper, div.math, mjx-container, pre, .cell_output .text_html";
@@ -13,6 +14,20 @@
         delete box.dataset.kxScrolls;
       }
     });
+  }
+  // A page of A4 between its margins holds about 34 em: longer formulae are set smaller there (see "@media print" in kexue.css).
+  function fit() {
+    document.querySelectorAll("mjx-container > mjx-math").forEach(function (formula) {
+      var long = formula.getBoundingClientRect().width / parseFloat(getComputedStyle(formula).fontSize) / 34;
+      if (long > 1) formula.style.setProperty("--kx-paper-size", (100 / long).toFixed(1) + "%");
+    });
+  }
+  // The theme's scroll spy does not find the contents of the page, takes every link for an anchor, and fails at "#name:tau=1".
+  function follow() {
+    var spy = document.body.dataset;
+    if (!spy.bsTarget || document.querySelector(spy.bsTarget)) return;
+    if (document.querySelector(".page-toc")) spy.bsTarget = ".page-toc";
+    else delete spy.bsSpy;
   }
   function copy(event) {
     var button = event.target.closest(".kx-copy");
@@ -33,10 +48,11 @@
     if (navigator.clipboard && window.isSecureContext) navigator.clipboard.writeText(text).then(done, byHand);
     else byHand();
   }
+  follow(); // before the theme's own scripts start, on load
   document.addEventListener("click", copy);
   window.addEventListener("load", function () {
     reachable();
-    if (window.MathJax && MathJax.startup && MathJax.startup.promise) MathJax.startup.promise.then(reachable);
+    if (window.MathJax && MathJax.startup && MathJax.startup.promise) MathJax.startup.promise.then(function () { reachable(); fit(); });
   });
   window.addEventListener("resize", reachable);
 })();

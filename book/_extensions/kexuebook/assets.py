@@ -62,6 +62,7 @@ def page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
     body = context.get("body") or ""
     # a name that hides the visible words "Show code cell source" from a screen reader
     body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    body = body.replace(' role="doc-biblioentry"', ' role="listitem"')  # docutils' entries, whose role is withdrawn, stand in a list
     if body:
         context["body"] = body
     if re.search(r'class="[^"]*\bkexue-explorer\b', body):
