@@ -222,7 +222,7 @@ def flows() -> Derivation:
         of=sp.Eq(W(t).diff(t), -(W(t) - c) / (2 * lam)),
         conditions=[sp.Eq(W(0), w0)],
         name="ranks",
-        reason="the rank of the fake *among the data* relaxes on the same clock; but to change $w$ at a finite rate where $p$ is small, "
+        reason="the rank of the fake among the data relaxes on the same clock; but to change $w$ at a finite rate where $p$ is small, "
         "$x$ must race",
     )
     return d

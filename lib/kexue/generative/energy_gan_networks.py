@@ -40,8 +40,8 @@ def initialise(network: nn.Module, generator: torch.Generator | None) -> None:
             if isinstance(layer, nn.ConvTranspose2d):  # each point is reached by a part of the kernel
                 inputs = layer.weight.shape[0] * layer.weight[0, 0].numel() // (layer.stride[0] * layer.stride[1])
             nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / inputs), generator=generator)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
 
 
 # --8<-- [start:generator]

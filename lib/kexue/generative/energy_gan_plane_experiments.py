@@ -206,7 +206,7 @@ def pick(stack: Mapping[str, Tensor], place: int) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def moment(law: Law, u: Mapping[str, Tensor], g: Mapping[str, Tensor], real: Tensor, z: Tensor) -> dict[str, float]:
-    """Judge a moment: pieces covered, share of fakes on the data, mean energies of reals and fakes, and the greatest magnitude of U among them."""
+    """Judge a moment: pieces covered, share of fakes on data, mean energies of both, the greatest magnitude of U."""
     fake = generate(g, z)
     held, good = coverage(law, fake)
     high, low = energy(u, fake), energy(u, real)
