@@ -8,6 +8,8 @@
     python3 make.py data [NAME ...]  fetch the data sets
     python3 make.py train NAME ...   train an experiment (the words go to: kexue train)
     python3 make.py bench            measure speed and size, side by side with peers
+    python3 make.py mutants [UNIT]   plant errors in the library and count those that its tests find
+    python3 make.py versions         the library's tests on other versions of Python and torch, where they can be had
     python3 make.py zip              the built site as one file, _build/kexue-book.zip
     python3 make.py clean            remove what was built (add --all for the environment and the data too)
     python3 make.py lock             write the lock files again (for maintainers)
@@ -202,6 +204,20 @@ def test(*words: str) -> None:
     python("-m", "pytest", "-n", "2", *([] if rest else ["--cov", "--cov-report=term"]), *rest)
 
 
+def mutants(*words: str) -> None:
+    """The planting tool stands beside the environment: the lock of the book holds none of it."""
+    asked, packages, stamp = REQUIREMENTS / "mutants.txt", BUILD / "mutants" / "packages", BUILD / "mutants" / "packages.stamp"
+    want = digest(asked)
+    if not (stamp.is_file() and stamp.read_text("utf8") == want):
+        shutil.rmtree(packages, ignore_errors=True)
+        uv = [*BIN.glob("uv"), *BIN.glob("uv.exe")]
+        pip: list[object] = [uv[0], "pip", "install", "--python", PY] if uv else [PY, "-m", "pip", "install"]
+        run(*pip, "-q", "--target", packages, "--no-deps", "--require-hashes", "-r", asked)
+        write(stamp, want)
+    python("-m", "kexue", "data")
+    run(PY, "tools/mutants.py", *words, env=environment() | {"PYTHONPATH": str(packages)})
+
+
 def lab(*options: str) -> None:
     with socket.socket() as probe:  # Jupyter tries the next port by itself; asked only to say it in one line
         busy = probe.connect_ex(("127.0.0.1", 8888)) == 0
@@ -225,6 +241,7 @@ def lock() -> None:
     run(*uv, "requirements/base.in", "-o", LOCK, "--generate-hashes", *options)
     run(*uv, "requirements/base.in", "-o", REQUIREMENTS / "pins.txt", "-c", LOCK, *options[:-1])
     run(*uv, "requirements/test.in", "-o", TEST_LOCK, "-c", LOCK, "--generate-hashes", *options)
+    run(*uv, "requirements/mutants.in", "-o", REQUIREMENTS / "mutants.txt", "-c", LOCK, "-c", TEST_LOCK, "--generate-hashes", *options)
 
 
 def main(command: str = "--help", *words: str) -> None:
@@ -232,8 +249,8 @@ def main(command: str = "--help", *words: str) -> None:
         say(__doc__ or "")
     elif command == "clean":
         clean(*words)
-    elif command in ("book", "html", "lab", "test", "data", "train", "bench", "zip", "lock"):
-        setup(tests=command in ("test", "bench"))
+    elif command in ("book", "html", "lab", "test", "data", "train", "bench", "mutants", "versions", "zip", "lock"):
+        setup(tests=command in ("test", "bench", "mutants", "versions"))
         if command == "book":
             book(*words)
         elif command == "html":
@@ -246,6 +263,10 @@ def main(command: str = "--help", *words: str) -> None:
             python("-m", "kexue", command, *words)
         elif command == "bench":
             python("benchmarks/run.py", *words)
+        elif command == "mutants":
+            mutants(*words)
+        elif command == "versions":
+            python("tools/versions.py", *words)
         elif command == "zip":
             html()
             python("tools/pack.py")

@@ -23,11 +23,12 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "gumbel-softmax": library.gumbel_softmax,
     "troposkein": library.troposkein,
     "reading": library.reading,
+    "running": site.running,
     "pages": site.weights,
     "redraw": site.redraw,
     "build": site.building,
 }
-NEEDS_SITE = ("pages", "redraw")
+NEEDS_SITE = ("running", "pages", "redraw")
 
 
 def measure(names: list[str]) -> list[Row]:

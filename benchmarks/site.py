@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
 PRESSES = 60
 FIGURE_LIMIT, FRONT_END_LIMIT, ZIP_LIMIT, FRAME_LIMIT = 300e3, 150e3, 60e6, 0.016
+RUN_LIMIT, MEMORY_LIMIT = 40.0, 2e9
 
 
 class Page(HTMLParser):
@@ -80,7 +82,7 @@ def weights(site: Path = SITE) -> list[Row]:
         rows.append(Row("pages", path.relative_to(site).as_posix(), len(html), "B", note=note))
         for i, size in enumerate(parsed.explorers, 1):
             rows.append(Row("pages", f"  data of explorer {i}", size, "B", peer="limit", theirs=FIGURE_LIMIT))
-    front = [p for p in (ROOT / "lib/kexue/explorer/static").glob("*") if p.suffix in (".js", ".css")]
+    front = [p for p in (site / "_static" / "explorer").glob("*") if p.is_file()]
     rows.append(Row("pages", "front end of all explorers", sum(p.stat().st_size for p in front), "B", peer="limit", theirs=FRONT_END_LIMIT))
     used = sum(f.stat().st_size for f in shared)
     rows.append(
@@ -91,6 +93,16 @@ def weights(site: Path = SITE) -> list[Row]:
     archive = ROOT / "_build" / "kexue-book.zip"
     if archive.is_file():
         rows.append(Row("pages", "the site as one zip", archive.stat().st_size, "B", peer="limit", theirs=ZIP_LIMIT))
+    return rows
+
+
+def running(times: Path = ROOT / "_build" / "times.json") -> list[Row]:
+    """Seconds and greatest memory of each page's last run, as the build measured them."""
+    rows = []
+    for name, ran in json.loads(times.read_text("utf8"))["pages"].items():
+        note = f"{ran['processor_seconds']:.1f} s of the processor"
+        rows.append(Row("running the chapters", name, ran["seconds"], peer="limit", theirs=RUN_LIMIT, note=note))
+        rows.append(Row("running the chapters", "  greatest memory", ran["peak_bytes"], "B", peer="limit", theirs=MEMORY_LIMIT))
     return rows
 
 
@@ -131,7 +143,7 @@ def _redraw_page(page: Any, name: str, presses: int) -> list[Row]:
     for i, explorer in enumerate(page.query_selector_all(".kexue-explorer"), 1):
         explorer.scroll_into_view_if_needed()
         page.wait_for_timeout(500)
-        slider = explorer.query_selector("input[type=range], [role=slider]")
+        slider = explorer.query_selector("input[type=range]")
         if slider is None:
             continue
         slider.focus()

@@ -7,6 +7,7 @@ import io
 import re
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -246,3 +247,137 @@ def test_a_table_has_headings_for_rows_and_columns() -> None:
 def test_a_table_refuses_wrong_rows_names_and_silence(rows: list[list[str]], name: str, caption: str) -> None:
     with pytest.raises(ValueError, match=r"cells|kebab-case|needs its"):
         figures.table(rows, header=["x", "y"], caption=caption, name=name)
+
+
+# --- what planted errors showed to be missing ---------------------------------------------------------------------------
+
+
+def box(shown: figures.Shown) -> list[float]:
+    return [float(v) for v in svg(shown).attrib["viewBox"].split()]
+
+
+@pytest.mark.parametrize(("width", "height"), [("text", 3.0), ("half", 1.25)])
+def test_a_figure_keeps_its_size_in_points_and_in_the_column(width: str, height: float) -> None:
+    with figures.axes(width, height) as (fig, ax):
+        ax.plot([0, 1])
+        shown = figures.show(fig, name="fig-size", **WORDS)
+    assert box(shown) == pytest.approx([0, 0, 72 * figures.WIDTHS[width], 72 * height], rel=1e-6)
+    look = svg(shown).attrib["style"]
+    share = figures.WIDTHS[width] / figures.WIDTHS["text"]
+    assert float(re.findall(r"max-width:([\d.]+)rem", look)[0]) == pytest.approx(48 * share, rel=1e-3)
+
+
+def test_a_figure_wider_than_the_column_is_shown_as_wide_as_it() -> None:
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(1.5 * figures.WIDTHS["text"], 2))
+    fig.subplots().plot([0, 1])
+    assert "max-width:48rem" in svg(figures.show(fig, name="fig-wide", **WORDS)).attrib["style"]
+
+
+def test_a_colour_outside_the_palette_stays_and_one_of_it_becomes_a_variable() -> None:
+    with figures.axes("half", 2) as (fig, ax):
+        ax.plot([0, 1], color="#123456")
+        ax.plot([1, 0], color=figures.colour("three"))
+        markup = figures.show(fig, name="fig-own", **WORDS).markup
+    assert "stroke: #123456" in markup
+    assert f"stroke: var(--kx-three,{figures.colour('three')})" in markup
+
+
+def test_a_long_smooth_line_is_simplified() -> None:
+    with figures.axes() as (fig, ax):
+        ax.plot(np.linspace(0, 1, 20_000))
+        assert len(figures.show(fig, name="fig-long", **WORDS).markup) < 25_000
+
+
+def test_coordinates_are_rounded_to_a_hundredth_and_scales_to_a_millionth() -> None:
+    assert figures._short("M 1.23456 -7.5 L 10.999 0.004") == "M 1.23 -7.5 L 11 0"
+    assert figures._short("translate(1.5 2.0) scale(0.01234567 -0.5)") == "translate(1.5 2) scale(0.012346 -0.5)"
+
+
+def picture(shown: figures.Shown) -> tuple[np.ndarray, ElementTree.Element]:
+    from PIL import Image
+
+    (node,) = [n for n in svg(shown).iter() if n.tag.endswith("}image")]
+    data = next(v for k, v in node.attrib.items() if k.endswith("href"))
+    return np.array(Image.open(io.BytesIO(base64.b64decode(data.partition("base64,")[2]))).convert("RGBA")), node
+
+
+def test_greys_run_from_the_smallest_value_to_the_largest() -> None:
+    values = np.array([[[2.0, 3.0], [4.0, 6.0]]])
+    shown, _ = picture(figures.image_grid(values, name="fig-i", **WORDS))
+    np.testing.assert_array_equal(shown[..., 0], [[0, 64], [128, 255]])
+    clipped, _ = picture(figures.image_grid(values, name="fig-i", limits=(3.0, 4.0), **WORDS))
+    np.testing.assert_array_equal(clipped[..., 0], [[0, 0], [255, 255]])
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The axes of the figures that are shown, as they were drawn."""
+    kept: list[object] = []
+    show = figures.show
+
+    def note(fig: object, **words: str) -> figures.Shown:
+        shown = show(fig, **words)  # type: ignore[arg-type]
+        kept.extend(fig.axes)  # type: ignore[attr-defined]
+        return shown
+
+    monkeypatch.setattr(figures, "show", note)
+    return kept
+
+
+@pytest.mark.parametrize("labels", [{}, {"row_labels": ["first", "second"]}, {"column_labels": ["a", "b", "c"]}])
+def test_the_grid_fills_the_width_and_leaves_room_for_its_labels(drawn: list[Any], labels: dict[str, list[str]]) -> None:
+    figures.image_grid(np.random.default_rng(0).random((2, 3, 10, 10)), name="fig-i", **WORDS, **labels)
+    (ax,) = drawn
+    wide, high = ax.figure.get_size_inches()
+    place = ax.get_position()
+    rows, columns = 2 * 10 + figures.GAP, 3 * 10 + 2 * figures.GAP
+    assert place.height * high / (place.width * wide) == pytest.approx(rows / columns, rel=1e-3)
+    # what is not picture is a margin of a few points, and the labels
+    assert wide - place.width * wide < (1.2 if "row_labels" in labels else 0.4), (place, wide)
+    assert high - place.height * high < (0.5 if "column_labels" in labels else 0.3), (place, high)
+
+
+def test_labels_stand_at_the_middle_of_their_images(drawn: list[Any]) -> None:
+    figures.image_grid(np.eye(4)[None].repeat(3, 0), name="fig-i", column_labels=["a", "b", "c"], **WORDS)
+    figures.image_grid(np.eye(4)[None].repeat(3, 0)[:, None], name="fig-i", row_labels=["a", "b", "c"], **WORDS)
+    middles = [2.0, 2.0 + 4 + figures.GAP, 2.0 + 2 * (4 + figures.GAP)]
+    assert [(list(ax.get_xticks()), list(ax.get_yticks())) for ax in drawn] == [(middles, []), ([], middles)]
+
+
+def test_the_band_reaches_from_the_lowest_seed_to_the_highest(drawn: list[Any]) -> None:
+    runs = np.array([[1.0, 2, 6], [3, 5, 8], [2, 2, 1]])
+    figures.curves({"a": runs}, [1, 10, 100], name="fig-c", xlabel="step", ylabel="loss", **WORDS)
+    (ax,) = drawn
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), np.stack([[1, 10, 100], runs.mean(0)], 1))
+    edge = ax.collections[0].get_paths()[0].vertices
+    for x, column in zip([1, 10, 100], runs.T, strict=True):
+        at = edge[edge[:, 0] == x, 1]
+        assert (at.min(), at.max()) == (column.min(), column.max())
+    assert ax.get_legend() is None
+
+
+def test_without_steps_curves_count_from_nought_and_two_of_them_have_a_legend(drawn: list[Any]) -> None:
+    figures.curves({"a": [5, 6, 7], "b": [1, 2, 3]}, name="fig-c", xlabel="step", ylabel="loss", **WORDS)
+    (ax,) = drawn
+    assert [list(line.get_xdata()) for line in ax.lines] == [[0, 1, 2]] * 2
+    assert [line.get_color() for line in ax.lines] == [figures.colour("one"), figures.colour("two")]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]
+    assert ax.figure.get_figheight() == 3.0
+
+
+@pytest.mark.parametrize("value", ["1.5", " 2", "−3", "-3", "+4", "≈ 5", "< 6", "> 7", "± 8", ".5"])
+def test_numbers_of_a_table_are_aligned_as_numbers(value: str) -> None:
+    assert figures._cell(1, value) == f'<td class="kx-number">{value.replace("<", "&lt;").replace(">", "&gt;")}</td>'
+    assert figures._cell(1, f"x {value}").startswith("<td>x")
+
+
+def test_words_of_a_figure_are_given_by_name() -> None:
+    images = np.eye(2)[None]
+    for call in (lambda: figures.image_grid(images, "fig-i", "alt", "caption"), lambda: figures.curves({}, None, "fig-c", "alt", "caption"),
+                 lambda: figures.show(None, "fig-s", "alt", "caption"), lambda: figures.table([["a"]], ["b"], "caption", "tab-a"),
+                 lambda: figures.axes("text", 3.0, 1, 1)):  # fmt: skip
+        with pytest.raises(TypeError, match="positional"):
+            call()  # type: ignore[no-untyped-call]
+    figures.image_grid(images=images, name="fig-i", **WORDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -24,20 +25,34 @@ def step(title: str, *command: str, allow: tuple[int, ...] = (0,)) -> float:
     return time.time() - start
 
 
+def start_anew() -> None:
+    """Remove the site: over an old one Sphinx keeps words in the search index that no page holds any more, and other marks of its age."""
+    shutil.rmtree(BUILD / "html", ignore_errors=True)
+
+
+def pages(output: Path = ROOT) -> list[str]:
+    """The command that writes the pages into ``_build/html`` below ``output``, from the chapters' execution cached beside it."""
+    command = str(Path(sys.executable).with_name("jupyter-book"))
+    return [command, "build", "-W", "-n", "--keep-going", "--path-output", str(output), str(ROOT)]
+
+
 def main() -> None:
     python = sys.executable
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     BUILD.mkdir(exist_ok=True)
-    times = {
+    times: dict[str, float] = {
         # matplotlib writes a font cache on its first start and says so: not into a chapter
         "fonts": step("fonts", python, "-c", "import matplotlib.font_manager"),
         "data": step("data sets", python, "-m", "kexue", "data"),
         "mathematics": step("derivations", python, "tools/mathematics.py"),
         "chapters": step("chapters", python, "tools/execute.py"),
-        "pages": step("pages", str(Path(python).with_name("jupyter-book")), "build", "-W", "-n", "--keep-going", "."),
-        "inspection": step("inspection", python, "tools/inspect_site.py"),
     }
-    (BUILD / "times.json").write_text(json.dumps({k: round(v, 2) for k, v in times.items()}, indent=1), "utf8")
+    start_anew()
+    times["pages"] = step("pages", *pages())
+    times["inspection"] = step("inspection", python, "tools/inspect_site.py")
+    path = BUILD / "times.json"
+    measured = json.loads(path.read_text("utf8"))["pages"]  # written by the step of the chapters
+    path.write_text(json.dumps({"steps": {k: round(v, 2) for k, v in times.items()}, "pages": measured}, indent=1), "utf8")
     print("built in " + ", ".join(f"{k} {v:.0f} s" for k, v in times.items()), flush=True)
 
 

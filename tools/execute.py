@@ -1,8 +1,8 @@
 """Execute every chapter whose cells, library or lock changed, a few at a time, into the cache that the book build reads.
 
 jupyter-book would execute them one after the other and knows no library: its cache key is the cells alone. Here a chapter's
-cache also depends on the modules of ``kexue`` that it may import (its own part and the ground floor), so that a change of
-one chapter's code re-executes that chapter and not the other 35.
+cache also depends on the modules of ``kexue`` that it may import (the ground floor, its own modules, and those that it or they
+name), so that a change of one chapter's code re-executes that chapter and not the other 35.
 """
 
 from __future__ import annotations
@@ -10,59 +10,112 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+import psutil
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
-from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import myst_nb_reader_plugin
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+from inspect_site import toc_files
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "book" / "_extensions"))
+
+from kexuebook import cache as executions  # noqa: E402
+from kexuebook.chapters import parts  # noqa: E402
+
 BUILD = ROOT / "_build"
-PARTS = ("mathematics", "representations", "generative", "sequences", "applications", "training")
+TIMES = BUILD / "times.json"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A notebook that was executed: with its outputs, its seconds and those of the processor, the kernel's greatest memory in bytes."""
+
+    notebook: Any
+    seconds: float
+    processor: float
+    peak: int
+    error: str = ""
+
+
+def greatest_memory(pid: int) -> int:
+    """The most memory in bytes that a running process has held; where the system does not tell, what it holds now."""
+    status = Path(f"/proc/{pid}/status")
+    if status.is_file():
+        line = next(line for line in status.read_text("utf8").splitlines() if line.startswith("VmHWM:"))
+        return 1024 * int(line.split()[1])
+    held = psutil.Process(pid).memory_info()
+    return int(getattr(held, "peak_wset", held.rss))
+
+
+def run(notebook: Any, folder: Path, timeout: int = 300) -> Ran:
+    """Run all cells of a notebook in a fresh kernel that starts in ``folder``; stop at the first that fails."""
+    peak, processor, error = 0, 0.0, ""
+
+    def look(**_: Any) -> None:
+        nonlocal peak, processor
+        kernel = client.km.provisioner.pid
+        peak, used = max(peak, greatest_memory(kernel)), psutil.Process(kernel).cpu_times()
+        processor = used.user + used.system
+
+    where = {"metadata": {"path": str(folder)}}
+    # without timing: it would stand in the cells' metadata, by which the cache knows them
+    client = NotebookClient(notebook, timeout=timeout, resources=where, record_timing=False, on_cell_executed=look)
+    start = time.perf_counter()
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError):
+        error = traceback.format_exc()
+    return Ran(notebook, time.perf_counter() - start, processor, peak, error)
 
 
 def notebooks() -> list[Path]:
     """The pages of the table of contents that hold code cells."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
-    names: list[str] = [toc["root"]]
-
-    def walk(entry: Any) -> None:
-        if isinstance(entry, dict):
-            names.extend([entry["file"]] if "file" in entry else [])
-            for value in entry.values():
-                walk(value)
-        elif isinstance(entry, list):
-            for value in entry:
-                walk(value)
-
-    walk(toc.get("parts", []))
-    paths = [ROOT / f"{name}.md" for name in names]
+    paths = [ROOT / f"{name}.md" for name in toc_files()]
     return [p for p in paths if p.is_file() and "{code-cell}" in p.read_text("utf8")]
 
 
 def depends(chapter: Path) -> list[Path]:
-    """The files whose change must re-execute a page: the ground floor, the modules its cells name, the lock."""
+    """The files whose change must re-execute a page: the ground floor, the lock, its own modules and runs, and those that these name."""
     lib = ROOT / "lib" / "kexue"
-    text = chapter.read_text("utf8")
-    files = [p for p in lib.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    chosen = [p for p in files if (rel := p.relative_to(lib)).parts[0] not in PARTS or len(rel.parts) == 1]
-    own = chapter.stem.replace("-", "_")
-    for p in files:
-        rel = p.relative_to(lib)
-        if p in chosen or len(rel.parts) < 2:
-            continue
-        module = rel.parts[1].removesuffix(".py")
-        run = module == "runs" and rel.parts[2].startswith(chapter.stem)
-        named = module != "__init__" and module in text  # imported by name, whichever part it is of
-        if (module.startswith(own) and rel.parts[0] == chapter.parent.name) or run or named:
-            chosen.append(p)
-    return sorted(chosen) + sorted((ROOT / "requirements").glob("*.txt"))
+    rooms = {part.slug for part in parts()} - {"training"}  # the chapters of that part teach the ground floor's own trainer
+    own, page = chapter.stem.replace("-", "_"), chapter.read_text("utf8")
+    chosen: list[Path] = []
+    modules: dict[str, list[Path]] = {}
+    found: set[str] = set()
+    for path in (p for p in lib.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        room, *rest = path.relative_to(lib).parts
+        if not rest or room not in rooms:
+            chosen.append(path)
+        elif rest[0] == "runs":
+            chosen += [path] * (rest[1].startswith(chapter.stem) or rest[1] in page)
+        else:
+            module = rest[0].removesuffix(".py")
+            modules.setdefault(module, []).append(path)
+            found |= {module} if module.startswith(own) and room == chapter.parent.name else set()
+    modules.pop("__init__", None)
+    waiting = [page, *(_text(modules[name]) for name in found)]
+    while waiting:
+        words = set(re.findall(r"\w+", waiting.pop()))
+        new = (modules.keys() & words) - found
+        found |= new
+        waiting += [_text(modules[name]) for name in new]
+    return sorted(chosen + [p for name in found for p in modules[name]]) + sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def _text(paths: list[Path]) -> str:
+    return "\n".join(p.read_text("utf8") for p in paths if p.suffix == ".py")
 
 
 def key(chapter: Path) -> str:
@@ -78,7 +131,7 @@ def stale(chapter: Path, cache: JupyterCacheAbstract, keys: dict[str, str]) -> b
         record = cache.match_cache_notebook(notebook)
     except KeyError:
         return True
-    if keys.get(chapter.relative_to(ROOT).as_posix()) == key(chapter):
+    if keys.get(chapter.relative_to(ROOT).as_posix()) == key(chapter) and "peak_bytes" in record.data:
         return False
     cache.remove_cache(record.pk)
     return True
@@ -93,28 +146,39 @@ def execute(paths: list[Path], jobs: int | None = None, timeout: int = 300) -> d
     todo = [(p, myst_nb_reader_plugin(str(p)), key(p)) for p in paths if stale(p, cache, keys)]
     failed: dict[Path, str] = {}
 
-    def one(item: tuple[Path, Any, str]) -> tuple[Path, Any, str, Any]:
+    def one(item: tuple[Path, Any, str]) -> tuple[Path, str, Ran]:
         path, notebook, digest = item
-        return path, notebook, digest, single_nb_execution(notebook, cwd=str(path.parent), timeout=timeout, allow_errors=False)
+        return path, digest, run(notebook, path.parent, timeout)
 
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        for path, notebook, digest, result in pool.map(one, todo):
+        for path, digest, ran in pool.map(one, todo):
             name = path.relative_to(ROOT).as_posix()
-            if result.err is None:
-                data = {"execution_seconds": result.time}
-                cache.cache_notebook_bundle(CacheBundleIn(notebook, str(path), data=data), check_validity=False, overwrite=True)
+            if ran.error:
+                failed[path] = ran.error
+            else:
+                data = {"execution_seconds": ran.seconds, "processor_seconds": ran.processor, "peak_bytes": ran.peak}
+                cache.cache_notebook_bundle(CacheBundleIn(ran.notebook, str(path), data=data), check_validity=False, overwrite=True)
                 keys[name] = digest
                 store.write_text(json.dumps(keys, indent=1, sort_keys=True), "utf8")
-            else:
-                failed[path] = str(result.exc_string)
-            print(f"{'failed' if result.err else 'executed'} {name} in {result.time:.1f} s", flush=True)
+            cost = f"{ran.seconds:.1f} s ({ran.processor:.1f} s of the processor), {ran.peak / 1e9:.2f} GB"
+            print(f"{'failed' if ran.error else 'executed'} {name} in {cost}", flush=True)
     return failed
+
+
+def note_times(paths: list[Path]) -> None:
+    """Write seconds and greatest memory of each page's last run into ``times.json``, beside the steps of the last build."""
+    found = executions.runs(BUILD, ROOT)
+    names = [p.relative_to(ROOT).with_suffix("").as_posix() for p in paths]
+    pages = {n: {k: getattr(found[n], k) for k in ("seconds", "processor_seconds", "peak_bytes")} for n in names if n in found}
+    steps = json.loads(TIMES.read_text("utf8")).get("steps", {}) if TIMES.is_file() else {}
+    TIMES.write_text(json.dumps({"steps": steps, "pages": pages}, indent=1), "utf8")
 
 
 def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     start = time.time()
     failed = execute([p for p in notebooks() if not sys.argv[1:] or p.stem in sys.argv[1:]])
+    note_times(notebooks())
     print(f"chapters ready in {time.time() - start:.0f} s", flush=True)
     for path, text in failed.items():
         print(f"--- {path.relative_to(ROOT)}\n{text}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Inspect the built site and list what is wrong with it: the build fails while anything is.
 
-Standard library and PyYAML alone. ``inspect(site)`` returns the problems; each names its page. What a browser must see (that
-explorers move, that no request leaves the page, that axe-core finds nothing) is tested in ``tests/browser``.
+``inspect(site)`` returns the problems; each names its page. What a browser must see (that explorers move, that no request leaves
+the page, that axe-core finds nothing) is tested in ``tests/browser``.
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "book" / "_extensions"))
+
+from kexuebook import cache  # noqa: E402
+
 PAGE_LIMIT = 1_500_000  # bytes of a page with its own pictures, shared assets left out
 FIGURE_LIMIT = 300_000  # bytes of an explorer's data
 FRONT_END_LIMIT = 150_000  # bytes of the explorers' shared script and style
 SITE_LIMIT = 60_000_000  # bytes of the site as a zip; the unpacked site is held to it too
+MEMORY_LIMIT = 2_000_000_000  # bytes that the kernel of a page may hold
 TRACES = ("Traceback (most recent call last)", 'class="output traceback', 'class="problematic"', "widget-view+json", "mjx-merror")
 
 
@@ -120,19 +126,58 @@ def check_chapter(name: str, text: str, page: Page, site: Path) -> list[str]:
     told = len(re.findall(r"(?m)^[`:]{3,}\s*\{exercise(?:-start)?\}", source))
     if exercises < told or solutions < told or told < 4:
         problems.append(f"{name}: {told} exercises in the source, {exercises} on the page, {solutions} solutions")
-    shown = len(re.findall(r"\.show\(|figures\.(?:show|image_grid|curves)\(", source))
-    if not shown:
+    if not re.search(r"\.show\(|figures\.(?:show|image_grid|curves)\(", source):
         problems.append(f"{name}: shows no figure")
-    notebook = site / "_sources" / f"{name}.ipynb"
-    if not notebook.is_file():
-        problems.append(f"{name}: no notebook to download")
-    else:
-        cells = json.loads(notebook.read_text("utf8"))["cells"]
-        code = [c for c in cells if c["cell_type"] == "code"]
-        bad = [o for c in code for o in c.get("outputs", []) if o.get("output_type") == "error"]
-        silent = not any(c.get("outputs") for c in code)
-        if bad or silent:
-            problems.append(f"{name}: notebook of {len(code)} code cells has {len(bad)} errors{' and no output' if silent else ''}")
+    path = site / "_sources" / f"{name}.ipynb"
+    if not path.is_file():
+        return [*problems, f"{name}: no notebook to download"]
+    notebook = json.loads(path.read_text("utf8"))
+    sources = [cache.text(cell) for cell in cache.code(notebook["cells"])]
+    return problems + check_notebook(name, notebook, cache.executed(site.parent, ROOT, name, sources))
+
+
+def shown(cell: dict[str, Any]) -> list[str]:
+    """The kinds of a cell's outputs that a reader sees: text, HTML, pictures; what only the build reads is left out."""
+    kinds = []
+    for output in cell.get("outputs", []):
+        held = output.get("data", {})
+        seen = [k for k in ("text/html", "text/latex", "image/svg+xml", "image/png", "text/plain") if k in held]
+        kinds += [output["output_type"]] if not held else seen[:1]
+    return kinds
+
+
+def check_notebook(name: str, notebook: dict[str, Any], executed: list[dict[str, Any]]) -> list[str]:
+    """A notebook for download: each code cell counted, without errors, with what its execution showed.
+
+    Args:
+        name: the page.
+        notebook: what the reader gets.
+        executed: the page's code cells as they were executed; empty where these were never executed.
+    """
+    code = cache.code(notebook["cells"])
+    if not executed:
+        return [f"{name}: the cells of the notebook were never executed as they stand"]
+    problems = []
+    for number, (cell, ran) in enumerate(zip(code, executed, strict=True), 1):
+        where = f"{name}: code cell {number} of the notebook"
+        if not isinstance(cell.get("execution_count"), int):
+            problems.append(f"{where} has no execution count")
+        if "error" in shown(cell):
+            problems.append(f"{where} ends in an error")
+        if shown(cell) != shown(ran):
+            problems.append(f"{where} shows {shown(cell) or 'nothing'}, its execution showed {shown(ran) or 'nothing'}")
+    return problems
+
+
+def check_memory(names: list[str], times: dict[str, Any]) -> list[str]:
+    """The greatest memory of each chapter's kernel, out of ``times.json``: measured, and within the limit."""
+    problems = []
+    for name in names:
+        peak = times.get("pages", {}).get(name, {}).get("peak_bytes", 0)
+        if not peak:
+            problems.append(f"{name}: the memory of its kernel was not measured")
+        elif peak > MEMORY_LIMIT:
+            problems.append(f"{name}: its kernel held {peak:,} bytes ({MEMORY_LIMIT:,} allowed)")
     return problems
 
 
@@ -148,6 +193,9 @@ def inspect(site: Path) -> list[str]:
             problems.append(f"{name}: the page was not built")
         elif name.startswith("chapters/"):
             problems += check_chapter(name, texts[path], pages[path], site)
+    times = site.parent / "times.json"
+    chapters = [name for name in toc_files() if name.startswith("chapters/")]
+    problems += check_memory(chapters, json.loads(times.read_text("utf8")) if times.is_file() else {})
     for path, page in pages.items():
         problems += check_page(path, texts[path], page, pages, site)
     for name, least in (("book/claims", 20), ("book/errata", 3), ("book/checked", 10)):

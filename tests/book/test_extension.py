@@ -232,6 +232,11 @@ def test_the_reference_of_a_module_links_to_its_chapter(build: Build) -> None:
     assert 'index.html#module-kexue.mathematics.gumbel_softmax"' in page.chapter
 
 
+def test_a_part_with_modules_and_no_page_of_reference_is_named(build: Build) -> None:
+    warnings = build("```{library-parts}\n```").warnings
+    assert "the part 'mathematics' has modules and no page book/library-mathematics.md" in warnings
+
+
 def test_a_filler_that_fails_is_a_warning(build: Build) -> None:
     other = "```{claims}\n```"
     book = build(other, claim("small", tolerance=1.0))  # a tolerance is words: the table cannot write a number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,13 @@ def test_every_chapter_of_the_contents_is_known() -> None:
     listed = {line.split()[-1] for line in (ROOT / "_toc.yml").read_text("utf8").splitlines() if "- file: chapters/" in line}
     assert listed
     assert listed <= set(chapters.by_docname())
+
+
+def test_the_number_of_chapters_is_right_wherever_it_is_typed() -> None:
+    text = "".join(path.read_text("utf8") for path in sorted((ROOT / "book").glob("*.md")))
+    typed = re.findall(r"(\d+) chapters", text)
+    assert typed
+    assert set(typed) == {str(len(chapters.chapters()))}
 
 
 def test_a_citation_is_complete() -> None:

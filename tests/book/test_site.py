@@ -70,8 +70,11 @@ def test_a_save_by_jupyterlab_changes_nothing(chapter, tmp_path):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=NAMES)
-def test_a_chapter_runs_and_its_cache_is_fresh(chapter):
+def test_a_chapter_runs_and_its_cache_is_fresh(chapter, capsys):
     assert execute.execute([chapter], jobs=1) == {}
+    capsys.readouterr()
+    assert execute.execute([chapter], jobs=1) == {}
+    assert capsys.readouterr().out == ""  # the second time nothing is left to run, and so for the book's builder
 
 
 def test_the_zip_holds_every_file_and_is_the_same_twice(site, tmp_path):

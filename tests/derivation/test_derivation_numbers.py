@@ -130,6 +130,46 @@ def test_jacobi_functions_against_scipy(v: float, m: float) -> None:
         assert float(function(sp.Float(v, 20), sp.Float(m, 20)).evalf(18)) == pytest.approx(value, abs=2e-9)
 
 
+@pytest.mark.parametrize("digits", [15, 40, 90])
+@pytest.mark.parametrize("modulus", ["1e-7", "0.3", "0.97", "0.99999999"])
+def test_jacobi_functions_against_mpmath(digits: int, modulus: str) -> None:
+    context, more = context_of(digits), context_of(digits + 25)
+    for place in ("-7.3", "-0.01", "0.6", "5"):
+        v, m = context.mpf(place), context.mpf(modulus)
+        for function in (sn, cn, dn):
+            expected = more.ellipfun(function.__name__, more.mpf(v), k=more.mpf(m))
+            assert abs(more.mpf(function.mp_value(context, v, m)) - expected) < 10 * more.mpf(10) ** -digits
+
+
+def test_jacobi_functions_beyond_the_real_moduli() -> None:
+    context = context_of(30)
+    for v, m in ((0.7, 0), (0.7, 1), (0.7, 1.5), (0.7 + 0.2j, 0.5)):
+        place, modulus = context.mpmathify(v), context.mpmathify(m)
+        assert sn.mp_value(context, place, modulus) == context.ellipfun("sn", place, k=modulus)
+
+
+class counted(sp.Function):  # type: ignore[misc]
+    """Its argument; it counts how often it was asked."""
+
+    asked = 0
+
+    @staticmethod
+    def mp_value(context: mpmath.MPContext, value: object) -> object:
+        counted.asked += 1
+        return context.mpf(value)
+
+
+def test_what_stays_the_same_in_an_integrand_is_found_once() -> None:
+    counted.asked = 0
+    point = Evaluator(context_of(40), {u: 3.0, k: 0.5})
+    assert abs(point(sp.Integral(counted(u) * sp.exp(x), (x, 0, 1))) - 3 * (point(sp.E) - 1)) < 1e-38
+    assert counted.asked == 1
+    inner = sp.Sum(x**y * u**y, (y, 0, 1))  # the bound y is no part that stays the same
+    assert abs(point(sp.Integral(inner, (x, 0, 2))) - (2 + 3 * 2)) < 1e-38
+    never = sp.Piecewise((1 / (u - 3), x > 5), (x, True))  # a part without a value in a branch that does not apply
+    assert abs(point(sp.Integral(never, (x, 0, 1))) - 0.5) < 1e-38
+
+
 def test_derivatives_of_special_functions() -> None:
     for function in (sn(u, k), cn(u, k), dn(u, k)):
         slope = function.diff(u)
@@ -291,6 +331,13 @@ def test_relations_of_special_functions() -> None:
     assert vanishes(sn(u, k) ** 4 - (1 - cn(u, k) ** 2) ** 2)
     assert vanishes(dn(u, k) ** 2 - cn(u, k) ** 2 - (1 - k**2) * sn(u, k) ** 2)
     assert vanishes(sp.besselj(0, u) + sp.besselj(2, u) - 2 * sp.besselj(1, u) / u)
+    order = sp.Symbol("nu", positive=True)
+    ode = u**2 * sp.besselj(order, u).diff(u, 2) + u * sp.besselj(order, u).diff(u) + (u**2 - order**2) * sp.besselj(order, u)
+    assert vanishes(ode)
+    assert not vanishes(ode + sp.besselj(order + 1, u))
+    assert vanishes(k**u * sp.sqrt(k) * k ** (u / 2) - k ** (3 * u / 2 + sp.S.Half))
+    assert vanishes((1 - k ** (-u / 2)) * (1 + k ** (-u / 2)) * k**u - k**u + 1)
+    assert not vanishes(k**u * k ** (u / 2) - k ** (5 * u / 2))
     assert vanishes(sp.sin(u) ** 4 - sp.cos(u) ** 4 - sp.sin(u) ** 2 + sp.cos(u) ** 2)
     assert vanishes(sp.cosh(u) ** 2 - sp.sinh(u) ** 2 - 1)
     assert vanishes(sp.besselj(0, bessel_zero(0, 3)) * u)

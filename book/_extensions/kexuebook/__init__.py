@@ -3,12 +3,14 @@
 Each module is one idea and has its own ``setup(app)``:
 
 ``assets``     MathJax and the explorers' front end from local files; nothing is fetched from outside.
+``cache``      the execution cache of the build, read.
 ``chapters``   ``book/chapters.yml``; the map of the chapters; the lines under a chapter's title and at its end.
 ``deferred``   places filled once every page has been read: counts and tables.
 ``errata``     the ``erratum`` directive and the page that gathers them.
 ``figures``    the cells' figures and tables as numbered ones of the book.
 ``gathered``   claims, data sets, counts and the colophon.
 ``mathematics``  the report of the derivations.
+``mutants``    how many planted errors the library's tests find.
 ``tables``     tables that the build fills.
 ``library``    the library's reference, with the chapter that teaches each module.
 ``notebooks``  the executed notebooks: read for the tables, cleaned for the reader's download.

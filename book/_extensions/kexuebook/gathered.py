@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib.metadata
+import math
 import os
 import platform
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from . import chapters, mathematics, notebooks
+from . import chapters, mathematics, mutants, notebooks
 from .assets import LIB
 from .deferred import deferred, filler, raw
 from .tables import table
@@ -105,6 +106,12 @@ def count_runs(app: Sphinx) -> int:
     return sum(1 for p in LIB.glob("*/runs/**/record.json") if p.is_file())
 
 
+def count_longest_run(app: Sphinx) -> int:
+    """Seconds that the slowest chapter's cells took."""
+    runs = notebooks.runs(app)
+    return max((math.ceil(runs[name].seconds) for name in chapter_names(app) if name in runs), default=0)
+
+
 COUNTS: dict[str, Callable[[Sphinx], int]] = {
     "chapters": lambda app: len(chapters.chapters()),
     "chapters-ready": lambda app: len(chapter_names(app)),
@@ -112,6 +119,7 @@ COUNTS: dict[str, Callable[[Sphinx], int]] = {
     "derivations": lambda app: len(mathematics.derivations()),
     "errata": lambda app: len(getattr(app.env, "kexue_errata", {})),
     "explorers": count_explorers,
+    "longest-run": count_longest_run,
     "runs": count_runs,
     "steps": lambda app: mathematics.verified(),
 }
@@ -159,13 +167,15 @@ def colophon(app: Sphinx, docname: str, arguments: dict[str, Any]) -> list[nodes
     runs = notebooks.runs(app)
     times = [
         (f'<a href="{app.builder.get_relative_uri(docname, n)}">{html.escape(app.env.titles[n].astext())}</a>', f"={runs[n].seconds:.1f} s",
-         f"{runs[n].when:%Y-%m-%d}")
+         f"={runs[n].processor_seconds:.1f} s", f"={runs[n].peak_bytes / 1e9:.2f} GB", f"{runs[n].when:%Y-%m-%d}")
         for n in chapter_names(app) if n in runs
     ]  # fmt: skip
     return [
         nodes.rubric("", "The machine of this build"), table(("What", "Found"), rows, "The machine of this build"),
         nodes.rubric("", "Libraries"), table(("Package", "Version"), libraries, "Versions of the libraries"),
-        nodes.rubric("", "Run time of each chapter"), table(("Chapter", "Time", "Last run"), times, "Run time of each chapter"),
+        nodes.rubric("", "Run time and memory of each chapter"),
+        table(("Chapter", "Time", "Of the processor", "Greatest memory", "Last run"), times, "Run time and memory of each chapter"),
+        *mutants.section(),
     ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The reference of the library: each module's own words, and the chapter that teaches it.
 
-``{library} mathematics`` documents the modules of a part, ``{library} figures`` one module of the ground floor.
+``{library} mathematics`` documents the modules of a part, ``{library} figures`` one module of the ground floor, ``{library-parts}``
+links to the page of each part that has modules.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 from .assets import LIB
-from .chapters import Chapter, chapters
+from .chapters import Chapter, chapters, parts
 
 
 def modules(name: str) -> list[str]:
@@ -83,6 +84,25 @@ class Library(SphinxDirective):
         return [node]
 
 
+class Parts(SphinxDirective):
+    """``library-parts``: links to the reference of each part that has modules; the last part's are in ``kexue.training``."""
+
+    def run(self) -> list[nodes.Node]:
+        links = nodes.bullet_list()
+        for part in parts():
+            if part.slug == "training" or not (LIB / part.slug / "__init__.py").is_file():
+                continue
+            page = f"book/library-{part.slug}"
+            if page not in self.env.found_docs:
+                raise self.error(f"the part {part.slug!r} has modules and no page {page}.md in _toc.yml")
+            link = addnodes.pending_xref(
+                "", nodes.inline("", f"Part {part.number}: {part.title}"), refdomain="std", reftype="doc", reftarget=f"/{page}",
+                refdoc=self.env.docname, refexplicit=True, refwarn=True,
+            )  # fmt: skip
+            links += nodes.list_item("", nodes.paragraph("", "", link))
+        return [links]
+
+
 def find(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, text: nodes.TextElement) -> nodes.Element | None:
     """Resolve a name of the library that is documented elsewhere than it is defined; let pass what exists undocumented."""
     target = str(node.get("reftarget", ""))
@@ -121,4 +141,5 @@ def exists(target: str) -> bool:
 
 def setup(app: Sphinx) -> None:
     app.add_directive("library", Library)
+    app.add_directive("library-parts", Parts)
     app.connect("missing-reference", find)

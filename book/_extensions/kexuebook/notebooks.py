@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+
+from . import cache
+from .cache import Run
 
 CLAIM = "vnd.kexue.claim+json"
 HOW = (
@@ -22,33 +22,9 @@ HOW = (
 )
 
 
-@dataclass(frozen=True)
-class Run:
-    """When a page's cells last ran, and for how many seconds."""
-
-    when: datetime
-    seconds: float
-    key: str
-
-
 def folder(app: Sphinx) -> Path:
     """Where the build leaves the executed notebooks."""
     return Path(app.outdir).parent / "jupyter_execute"
-
-
-def cached(app: Sphinx, docname: str) -> list[dict[str, Any]]:
-    """The executed code cells of a page out of the execution cache, in order; empty where the page was never cached."""
-    database = Path(app.outdir).parent / ".jupyter_cache" / "global.db"
-    if not database.is_file():
-        return []
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        rows = connection.execute("select hashkey, uri from nbcache order by created desc").fetchall()
-    for key, uri in rows:
-        path = Path(uri)
-        if path.is_relative_to(app.srcdir) and path.relative_to(app.srcdir).with_suffix("").as_posix() == docname:
-            notebook = json.loads((database.parent / "executed" / key / "base.ipynb").read_text("utf8"))
-            return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    return []
 
 
 def executed(app: Sphinx, docname: str) -> dict[str, Any] | None:
@@ -60,10 +36,11 @@ def executed(app: Sphinx, docname: str) -> dict[str, Any] | None:
     if docname not in app.env.found_docs or not path.is_file():
         return None
     notebook: dict[str, Any] = json.loads(path.read_text("utf8"))
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    ran = [] if any(cell.get("outputs") for cell in code) else cached(app, docname)
-    for cell, source in zip(code, ran or [], strict=False):
-        cell.update(outputs=source["outputs"], execution_count=source.get("execution_count"))
+    code = cache.code(notebook["cells"])
+    if not any(cell.get("outputs") for cell in code):
+        ran = cache.executed(Path(app.outdir).parent, Path(app.srcdir), docname, [cache.text(cell) for cell in code])
+        for cell, source in zip(code, ran, strict=False):
+            cell.update(outputs=source["outputs"], execution_count=source["execution_count"])
     return notebook
 
 
@@ -80,20 +57,7 @@ def claims(app: Sphinx, docname: str) -> list[dict[str, Any]]:
 
 def runs(app: Sphinx) -> dict[str, Run]:
     """The last run of each page, out of the execution cache."""
-    database = Path(app.outdir).parent / ".jupyter_cache" / "global.db"
-    if not database.is_file():
-        return {}
-    found: dict[str, Run] = {}
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        rows = connection.execute("select uri, data, created, pk from nbcache order by created").fetchall()
-    for uri, data, created, pk in rows:
-        path = Path(uri)
-        if not path.is_relative_to(app.srcdir):
-            continue
-        docname = path.relative_to(app.srcdir).with_suffix("").as_posix()
-        seconds = float((json.loads(data) if data else {}).get("execution_seconds", 0.0))
-        found[docname] = Run(datetime.fromisoformat(created), seconds, f"{pk} {created}")
-    return found
+    return cache.runs(Path(app.outdir).parent, Path(app.srcdir))
 
 
 def outdated(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:

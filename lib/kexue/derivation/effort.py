@@ -20,14 +20,15 @@ class _Exhausted(BaseException):
 
 
 def bounded(calls: int, seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """Run ``function(*args, **kwargs)`` for at most ``calls`` Python function calls and ``seconds`` seconds.
+    """Run ``function(*args, **kwargs)`` for at most ``calls`` Python function calls and ``seconds`` seconds of the processor.
 
-    The budget is counted in function calls, so a fast and a slow machine come to the same answer; the clock is only the emergency
-    brake. The counter is a profile function of the running thread: it needs no signal, so it works in every thread and on every system.
+    The budget is counted in function calls, so a fast and a slow machine, an idle and a busy one come to the same answer; the
+    processor's time is only the emergency brake. The counter is a profile function of the running thread: it needs no signal, so
+    it works in every thread and on every system.
 
     Args:
         calls: number of Python function calls after which the attempt is given up.
-        seconds: wall time after which the attempt is given up.
+        seconds: time of the running thread on the processor after which the attempt is given up.
         function: what to run; a symbolic routine, whose failure is no verdict.
 
     Returns:
@@ -42,7 +43,7 @@ def bounded(calls: int, seconds: float, function: Callable[P, T], *args: P.args,
     True
     """
     left = calls
-    deadline = time.monotonic() + seconds
+    deadline = time.thread_time() + seconds
 
     def count(frame: FrameType, event: str, arg: Any) -> None:
         nonlocal left
@@ -51,7 +52,7 @@ def bounded(calls: int, seconds: float, function: Callable[P, T], *args: P.args,
         left -= 1
         if frame.f_code.co_flags & CO_GENERATOR:
             return  # it may be a generator being closed by the collector, where an exception is printed and lost: the next call stops
-        if left < 0 or (left % 256 == 0 and time.monotonic() > deadline):
+        if left < 0 or (left % 256 == 0 and time.thread_time() > deadline):
             raise _Exhausted
 
     previous = sys.getprofile()

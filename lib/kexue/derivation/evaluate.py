@@ -55,6 +55,7 @@ _RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "GreaterThan": lambda a, b: bool(a >= b),
 }
 _NAMES = frozenset(" ".join(_SAME_NAME).split())
+_BINDING = (sp.Integral, sp.Sum, sp.Product, sp.Subs, sp.Derivative, sp.Lambda)  # they give symbols a meaning of their own
 _MOST_TERMS = 20_000
 _MOST_EVALUATIONS = 12_000
 
@@ -231,12 +232,13 @@ class Evaluator:
         if len(ends) != 2:
             raise Undefined("an integral without limits has no value")
         low, high = (self(end) for end in ends)
+        fixed = self._fixed(function, {limit[0] for limit in limits})
 
         def integrand(at: Any) -> Any:
             _CONTEXTS.left -= 1
             if _CONTEXTS.left < 0:
                 raise Undefined("the integral is too dear; give an antiderivative, or split it into integrals over one variable")
-            point = self.within({variable: at})
+            point = self.within({**fixed, variable: at})
             return point._integral(function, inner) if inner else point(function)
 
         breaks = [low, context.mpf(0), high] if context.isinf(low) and context.isinf(high) else [low, high]
@@ -247,6 +249,16 @@ class Evaluator:
         if error > context.mpf(10) ** (-(context.dps // 2)) * max(1, context.fabs(value)):
             raise Undefined("the quadrature does not settle")
         return value
+
+    def _fixed(self, function: sp.Basic, variables: set[sp.Basic]) -> dict[sp.Basic, Any]:
+        """Values of the largest parts of an integrand that do not change with its variables: found once, not at every point."""
+        if function.free_symbols & variables:
+            parts = () if isinstance(function, _BINDING) else function.args
+            return {node: value for part in parts for node, value in self._fixed(part, variables).items()}
+        try:
+            return {} if function.is_Number else {function: self(function)}
+        except Undefined:  # it may stand in a branch that never applies
+            return {}
 
     def _total(self, function: sp.Expr, limits: list[Any], is_sum: bool) -> Any:
         context = self.context

@@ -149,9 +149,17 @@ def square_variances() -> Derivation:
 def sine_race() -> Derivation:
     """The variances of both estimators for a sine, the case in which the score function wins."""
     w, u = sp.symbols("w u", positive=True)
-    z = sp.Symbol("z", real=True)
     d = Derivation("sine-race", "Where the score function wins", domain={w: (0.3, 3), u: (0.3, 4)})
-    wave = sp.Function("F")
+    _mean_of_a_wave(d, u)
+    _derived_waves(d, u)
+    _variances_of_a_wave(d, w)
+    _fast_waves(d)
+    return d
+
+
+def _mean_of_a_wave(d: Derivation, u: sp.Symbol) -> None:
+    """The mean of a cosine under the normal law, by a differential equation in the frequency."""
+    z, wave = sp.Symbol("z", real=True), sp.Function("F")
     d.differentiates(
         (z * sp.sin(u * z) - u * sp.cos(u * z)) * _normal(z),
         of=-sp.sin(u * z) * _normal(z),
@@ -167,7 +175,10 @@ def sine_race() -> Derivation:
         name="wave",
         reason="So $F'=-uF$ with $F(0)=1$: the mean of a wave under the normal law",
     )
-    mean = w * sp.exp(-(w**2) / 2)
+
+
+def _derived_waves(d: Derivation, u: sp.Symbol) -> None:
+    """Derivatives of that mean in the frequency: means of the wave times powers of the draw."""
     d.differentiates(
         u * sp.exp(-(u**2) / 2),
         of=-sp.exp(-(u**2) / 2),
@@ -184,6 +195,11 @@ def sine_race() -> Derivation:
         name="weighted-wave",
         reason="A second derivative: the mean of $z^2\\cos uz$",
     )
+
+
+def _variances_of_a_wave(d: Derivation, w: sp.Symbol) -> None:
+    """The variances of the pathwise and of the score sample."""
+    mean = w * sp.exp(-(w**2) / 2)
     path = w**2 * (sp.Rational(1, 2) * (1 + sp.exp(-2 * w**2)) - sp.exp(-(w**2)))
     d.equal(
         path,
@@ -198,6 +214,10 @@ def sine_race() -> Derivation:
         name="score-variance",
         reason="Variance: $\\sin^2wz=\\frac12(1-\\cos2wz)$, the fourth line at $u=2w$, minus the squared mean",
     )
+
+
+def _fast_waves(d: Derivation) -> None:
+    """Both variances as the wave gets fast."""
     q = sp.Symbol("q", positive=True)
     d.limit(
         sp.Rational(1, 2),
@@ -217,4 +237,3 @@ def sine_race() -> Derivation:
         name="score-bounded",
         reason="With $w^2=-\\log q$ that of the score function settles at one half. It pays for $f$ alone",
     )
-    return d

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from kexue.derivation import Derivation, bessel_zero
+from kexue.derivation import Derivation, Step, bessel_zero
 
 __all__ = ["point_mass", "pole_rope", "second_variation", "tapered_rope"]
 
@@ -29,6 +29,14 @@ def pole_rope() -> Derivation:
     across = d.given(sp.Eq(t * x.diff(s), -u), "the horizontal part of the tension points to the axis", name="across")
     up = d.given(sp.Eq(t * y.diff(s), g * s), "the vertical part carries the weight of what hangs below", name="up")
     unit = d.given(sp.Eq(x.diff(s) ** 2 + y.diff(s) ** 2, 1), "unit speed", name="unit")
+    _regular_form(d, load, across, up, unit)
+    _free_end(d)
+    _linear_rope(d, load)
+    return d
+
+
+def _regular_form(d: Derivation, load: Step, across: Step, up: Step, unit: Step) -> None:
+    """The direction by the force instead of the tension, and Kolodner's equation."""
     d.implied(
         sp.Eq(t**2, u**2 + g**2 * s**2),
         by=[across, up, unit],
@@ -50,6 +58,10 @@ def pole_rope() -> Derivation:
         reason="differentiate the load: Kolodner's equation",
         name="kolodner",
     )
+
+
+def _free_end(d: Derivation) -> None:
+    """The direction of the rope where its tension vanishes."""
     near = omega**2 * x0 * s + s**2 * W(s)
     d.given(near, "at the free end the force starts from zero with the slope $\\omega^2x_0$", name="near-end")
     effective = sp.sqrt(g**2 + omega**4 * x0**2)
@@ -71,6 +83,10 @@ def pole_rope() -> Derivation:
         reason="and upwards: the free end points along effective gravity",
         name="end-y",
     )
+
+
+def _linear_rope(d: Derivation, load: Step) -> None:
+    """Small swings: their shape, and the speeds at which they are possible."""
     d.limit(
         -u / (g * s),
         of=-eps * u / sp.sqrt(g**2 * s**2 + eps**2 * u**2) / eps,
@@ -100,7 +116,6 @@ def pole_rope() -> Derivation:
         name="thresholds",
         reason="the top is on the axis only at a zero $j_{0,n}$ of $J_0$: the speeds at which a straight rope can begin to swing out",
     )
-    return d
 
 
 def second_variation() -> Derivation:

@@ -209,10 +209,22 @@ def _lagrangian(spin: Spin) -> Callable[[Tensor], Tensor]:
     return value
 
 
+def _gradient(value: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+    """First derivatives (M,) of a scalar."""
+    z = z.detach().requires_grad_(True)
+    return torch.autograd.grad(value(z), z)[0]
+
+
+def _jacobian(value: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+    """First derivatives (K, M) of a vector (K,), all rows in one batch (``torch.func`` would first load torch's compiler)."""
+    z = z.detach().requires_grad_(True)
+    found = value(z)
+    return torch.autograd.grad(found, z, torch.eye(len(found), dtype=z.dtype, device=z.device), is_grads_batched=True)[0]
+
+
 def _hessian(value: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
     """Second derivatives (M, M), reverse over reverse."""
-    full: Tensor = torch.func.jacrev(torch.func.grad(value))(z)
-    return full
+    return _jacobian(lambda at: torch.autograd.grad(value(at), at, create_graph=True)[0], z)
 
 
 def newton(theta: Tensor, spin: Spin, *, steps: int = 50, tolerance: float = 1e-12) -> Descent:
@@ -235,12 +247,12 @@ def newton(theta: Tensor, spin: Spin, *, steps: int = 50, tolerance: float = 1e-
     z = theta.detach().clone()
     if spin.span is not None:
         # the best multipliers for the first angles: least squares on the stationarity condition
-        jacobian = torch.func.jacrev(lambda t: gap(t, spin))(z)  # (2, N)
-        force = torch.linalg.lstsq(jacobian.T, torch.func.grad(lambda t: chain_energy(t, spin))(z)[:, None]).solution[:, 0]
+        jacobian = _jacobian(lambda t: gap(t, spin), z)  # (2, N)
+        force = torch.linalg.lstsq(jacobian.T, _gradient(lambda t: chain_energy(t, spin), z)[:, None]).solution[:, 0]
         z = torch.cat([z, force])
     links = theta.shape[-1]
     for taken in range(1, steps + 1):
-        slope = torch.func.grad(value)(z)
+        slope = _gradient(value, z)
         rest = float(slope[:links].abs().max()) * links / spin.length
         miss = float(slope[links:].abs().max()) if spin.span is not None else 0.0
         if rest < tolerance * scale and miss < tolerance * spin.length:
@@ -266,7 +278,7 @@ def lagrangian_spectrum(state: Descent, spin: Spin) -> Tensor:
     theta, links = state.theta, state.theta.shape[-1]
     full = _hessian(lambda t: chain_energy(t, spin) - (state.force * gap(t, spin)).sum(), theta)
     if spin.span is not None:
-        jacobian = torch.func.jacrev(lambda t: gap(t, spin))(theta)  # (2, N)
+        jacobian = _jacobian(lambda t: gap(t, spin), theta)  # (2, N)
         basis = torch.linalg.qr(jacobian.T, mode="complete").Q[:, 2:]  # motions that keep the second end in place
         full = basis.T @ full @ basis
     values: Tensor = torch.linalg.eigvalsh(full)
