@@ -105,6 +105,6 @@ def test_images_with_their_channels_last() -> None:
 
 def test_what_changes_the_last_bits_is_among_the_conditions_of_a_resumption() -> None:
     assert Run(seed=2, settings={"rate": 1}).conditions == {"rate": 1, "seed": 2}
-    strange = Run(precision="bf16-mixed", compile="default", channels_last=True)
-    assert strange.conditions == {"seed": 0, "precision": "bf16-mixed", "compile": "default", "channels_last": True}
-    assert Run(precision="bf16-mixed", settings={"precision": "bf16-mixed"}).conditions == {"precision": "bf16-mixed", "seed": 0}
+    strange = Run(precision="64-true", compile="default", channels_last=True)
+    assert strange.conditions == {"seed": 0, "precision": "64-true", "compile": "default", "channels_last": True}
+    assert Run(precision="64-true", settings={"precision": "64-true"}).conditions == {"precision": "64-true", "seed": 0}
