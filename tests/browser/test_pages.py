@@ -148,6 +148,7 @@ def test_the_search_finds_english_and_chinese(browser, opened, server, query, pa
     with opened(browser, f"{server}/search.html?q={query}") as page:
         found = "name => [...document.querySelectorAll('#search-results li a')].some(a => a.href.includes(name))"
         page.wait_for_function(found, arg=page_name)
+        assert page.evaluate(found, page_name)
 
 
 def test_a_chapter_reads_without_javascript(browser, opened, site):

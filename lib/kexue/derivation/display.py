@@ -96,7 +96,7 @@ def _item(report: Report, step: Step, verdict: Verdict, compact: bool) -> str:
     formulas = "".join(_formula(step.number, line, compact, first) for line in step.lines)
     where = follows(step)
     tail = f' <span class="kx-derivation-from">({html.escape(where)})</span>' if where else ""
-    source = f" Source: {_words(step.source)}." if step.source and step.rule == "refutes" else ""
+    source = f". Source: {_words(step.source)}." if step.source and step.rule == "refutes" else ""
     anchor = re.sub(r"[^A-Za-z0-9_-]", "-", f"derivation-{report.name}-{step.number}")
     return (
         f'<li class="kx-derivation-step" id="{anchor}" value="{step.number}">{formulas}'

@@ -84,7 +84,7 @@ def noise_and_width() -> Derivation:
         to=0,
         direction="+",
         name="blind",
-        reason="without noise it is 0 at *every* width: the term has no force against shrinking",
+        reason="without noise it is 0 at every width: the term has no force against shrinking",
     )
     d.refutes(
         nu**2 / (sigma**2 + nu**2) + sp.log(sigma),
@@ -99,7 +99,7 @@ def noise_and_width() -> Derivation:
         to=sp.log(2 * sp.pi * sp.E * (sigma**2 + nu**2)) / 2 - sp.log(1 + sigma**2 / nu**2) / 2,
         name="constant",
         reason="with noise of fixed size the claim is true of the exact $I(X;Z)$: $H(X)-I(X;Z)$ does not depend on $\\sigma$. It is the "
-        "*bound* by squared errors that fails",
+        "bound by squared errors that fails",
     )
     d.stationary(
         {v: nu * s * sp.sqrt(2 * w)},
@@ -185,7 +185,7 @@ def mala_ratio() -> Derivation:
         -(1 - eps) * gap,
         to=gap + log_q(x, y, eps) - log_q(y, x, eps),
         name="printed",
-        reason="the same with the printed drift $\\varepsilon$: of the opposite sign, so it prefers moves *up* the energy",
+        reason="the same with the printed drift $\\varepsilon$: of the opposite sign, so it prefers moves up the energy",
     )
     d.refutes(wrong.value, to=right, source=PART_TWO, reason="the printed density is not that of the proposal", name="not-equal")
 

@@ -123,9 +123,8 @@ def temperature() -> Explorer:
     """
     noise = gumbel_noise((DRAWS, 3), generator=torch.Generator().manual_seed(6705), dtype=torch.float64)
     controls = {
-        "tau": w.FloatLogSlider(
-            value=1.0, min=math.log10(0.05), max=math.log10(5), step=0.02, description="temperature τ", readout_format=".2f"
-        ),
+        # 1 is one of its steps: a slider that starts beside them jumps at the first touch
+        "tau": w.FloatLogSlider(value=1.0, min=-1.32, max=0.7, step=0.02, description="temperature τ", readout_format=".2f"),
         "a": w.FloatSlider(value=1.0, min=-2, max=2, step=0.1, description="logit of class 1", readout_format=".1f"),
         "b": w.FloatSlider(value=0.0, min=-2, max=2, step=0.1, description="logit of class 2", readout_format=".1f"),
         "hard": w.ToggleButtons(options=[("soft", 0), ("hard (straight-through)", 1)], value=0, description="forward pass"),

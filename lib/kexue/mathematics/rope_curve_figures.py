@@ -208,7 +208,7 @@ def spin_the_rope() -> Explorer:
         "mode": w.ToggleButtons(options=[("two ends, no gravity", 0), ("pole, gravity", 1)], value=0, description="rope"),
         "omega": w.FloatSlider(value=6.0, min=0.5, max=12.0, step=0.25, description="speed ω (rad/s)", readout_format=".2f"),
         "ratio": w.FloatSlider(value=2.0, min=1.02, max=4.0, step=0.02, description="slack L/D", readout_format=".2f"),
-        "attach": w.SelectionSlider(options=[(f"{r:g} L", r) for r in ATTACH], value=0.0, description="pole offset r₀"),
+        "attach": w.SelectionSlider(options=[(f"{r:g} L", r) for r in ATTACH], value=0.0, description="offset r₀ (pole only)"),
     }
     presets = {
         "Nearly taut": {"ratio": 1.04}, "Twice the span": {"ratio": 2.0}, "Very slack": {"ratio": 4.0}, "Twice as fast": {"omega": 12.0},

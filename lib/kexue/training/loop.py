@@ -194,6 +194,25 @@ def _copy(tree: Any) -> Any:
     return tree.detach().clone() if isinstance(tree, Tensor) else tree
 
 
+def _advance(loop: _Loop, step: Step, judge: Judge | None, *, steps: int, every: int, bound: float) -> bool:
+    """Do the steps that are left, and save the state now and then; return whether Ctrl-C ended them."""
+    run = loop.run
+    with run.progress(steps, loop.step) as progress, InterruptFlag() as interrupt, explained():
+        saved, stopped = time.monotonic(), False
+        while loop.step < steps and not loop.ended and not stopped:
+            point = loop.advance(step, steps=steps, judge=judge, every=every, bound=bound)
+            progress.update(loop.step, point)
+            # The state is saved only right after a look at the losses, so that a bad state is never saved; several processes agree then.
+            looked = not loop.pending
+            due = looked and (time.monotonic() - saved >= run.save_every or loop.step == steps or loop.ended)
+            if looked or run.world == 1:
+                due, stopped = processes.any_of([due, interrupt.raised], run.fabric.device)
+            if due:
+                loop.save()
+                saved = time.monotonic()
+    return stopped
+
+
 def fit(
     run: Run,
     step: Step,
@@ -241,17 +260,5 @@ def fit(
     run.start_clock()
     if state is None:
         loop.save()  # what cannot be saved, and where, is said before the work and not after it
-    with run.progress(steps, loop.step) as progress, InterruptFlag() as interrupt, explained():
-        saved, stopped = time.monotonic(), False
-        while loop.step < steps and not loop.ended and not stopped:
-            point = loop.advance(step, steps=steps, judge=judge, every=every, bound=bound)
-            progress.update(loop.step, point)
-            # The state is saved only right after a look at the losses, so that a bad state is never saved; several processes agree then.
-            looked = not loop.pending
-            due = looked and (time.monotonic() - saved >= run.save_every or loop.step == steps or loop.ended)
-            if looked or run.world == 1:
-                due, stopped = processes.any_of([due, interrupt.raised], run.fabric.device)
-            if due:
-                loop.save()
-                saved = time.monotonic()
+    stopped = _advance(loop, step, judge, steps=steps, every=every, bound=bound)
     loop.finish(bound, steps, stopped=stopped)
