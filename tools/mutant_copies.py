@@ -110,6 +110,7 @@ class Copy:
 def _child(root: Path, words: list[str], cpu: int, *, writing: bool) -> int:
     """Within the fork: only the copy is seen, no registry is asked, time and memory are bounded."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored, and the tests of Ctrl-C with it
     home = root / "home"
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     used = sum(os.times()[:2])

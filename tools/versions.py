@@ -18,6 +18,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -50,9 +51,10 @@ def candidates(version: str) -> Iterator[Path]:
             yield Path(found)
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     yield from sorted(pyenv.glob(f"{version}*/bin/python"), reverse=True)
-    uv = subprocess.run([_uv(), "python", "find", "--no-python-downloads", version], capture_output=True, text=True, check=False)
-    if uv.returncode == 0:
-        yield Path(uv.stdout.strip())
+    if uv := _uv():
+        done = subprocess.run([uv, "python", "find", "--no-python-downloads", version], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            yield Path(done.stdout.strip())
 
 
 def interpreter(version: str) -> Path | None:
@@ -143,17 +145,14 @@ def fetch(asked: str, python: str, largest: float, folder: Path) -> Path | Refus
 # --- one environment ---------------------------------------------------------------------------------------------------
 
 
-def _uv() -> str:
+def _uv() -> str | None:
     beside = Path(sys.executable).parent / ("uv.exe" if os.name == "nt" else "uv")
-    found = str(beside) if beside.is_file() else shutil.which("uv")
-    if not found:
-        sys.exit("uv is needed, which this environment was made without: pip install uv")
-    return found
+    return str(beside) if beside.is_file() else shutil.which("uv")
 
 
 def make(folder: Path, python: Path, wheel: Path | None) -> Path:
     """An environment of the book's lock with this torch, or with none; return its Python."""
-    uv, made = _uv(), folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    uv, made = _uv() or "uv", folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     subprocess.run([uv, "venv", "-q", "--clear", "--python", python, folder], check=True)
     base = [uv, "pip", "install", "-q", "--python", str(made), "--no-deps"]
     for lock in ("lock.txt", "test.txt"):
@@ -199,6 +198,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--largest", type=float, default=500, metavar="MB", help="the largest build of torch that is fetched (500)")
     parser.add_argument("--list", action="store_true", help="say what is found and stop")
     given = parser.parse_args(words)
+    if not _uv():
+        sys.exit("uv is needed, which this environment was made without: pip install uv")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored, and the tests of Ctrl-C with it
     WORK.mkdir(parents=True, exist_ok=True)
     result: list[dict[str, object]] = []
     for version, name, asked in plan(given.python or PYTHONS):
