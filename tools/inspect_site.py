@@ -138,8 +138,12 @@ def check_chapter(name: str, text: str, page: Page, site: Path) -> list[str]:
 
 def shown(cell: dict[str, Any]) -> list[str]:
     """The kinds of a cell's outputs that a reader sees: text, HTML, pictures; what only the build reads is left out."""
-    kinds = []
+    kinds: list[str] = []
+    before: dict[str, Any] = {}
     for output in cell.get("outputs", []):
+        if output["output_type"] == "stream" and output["name"] == before.get("name"):
+            continue  # a busy kernel sends one printed text in pieces
+        before = output
         held = output.get("data", {})
         seen = [k for k in ("text/html", "text/latex", "image/svg+xml", "image/png", "text/plain") if k in held]
         kinds += [output["output_type"]] if not held else seen[:1]

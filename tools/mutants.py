@@ -81,7 +81,8 @@ def _tests(tests: Path, name: str, library: Path) -> list[Path]:
     if stem:
         return sorted((tests / folder).glob(f"test_{stem}*.py"))
     if (library / folder).is_dir():
-        return sorted((tests / folder).glob("test_*.py"))
+        # its own folder, and what speaks of it by name among the tests of the parts
+        return sorted({*(tests / folder).glob("test_*.py"), *tests.glob(f"*/test_{folder}_*.py")})
     return sorted(tests.glob(f"test_{folder}*.py"))
 
 

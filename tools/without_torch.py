@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -21,3 +21,15 @@ class Absent:
 
 def pytest_configure(config: pytest.Config) -> None:
     sys.meta_path.insert(0, Absent())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Forget the modules that a skipped file had begun to import: pytest leaves them behind half made."""
+    before = set(sys.modules)
+    report = yield
+    if report.outcome == "skipped":
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] == "kexue":
+                del sys.modules[name]
+    return report

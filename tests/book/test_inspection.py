@@ -96,3 +96,11 @@ def test_outputs_are_those_of_the_cells_as_they_stand(build, tmp_path):
     assert cache.executed(build, tmp_path, "chapters/a", ["1 + 3"]) == []
     assert cache.executed(build, tmp_path, "chapters/b", ["1 + 1"]) == []
     assert cache.executed(build / "none", tmp_path, "chapters/a", ["1 + 1"]) == []
+
+
+def test_a_text_that_comes_in_pieces_is_shown_once() -> None:
+    def said(name: str, text: str) -> dict[str, str]:
+        return {"output_type": "stream", "name": name, "text": text}
+
+    pieces = {"outputs": [said("stdout", "one"), said("stdout", "\n"), said("stderr", "two"), said("stdout", "three")]}
+    assert inspect_site.shown(pieces) == ["stream"] * 3

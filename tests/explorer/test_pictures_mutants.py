@@ -200,3 +200,23 @@ def test_a_control_that_only_matters_with_another_is_found_by_the_sweeps() -> No
     controls = {n: read(n, w.IntSlider(value=0, min=0, max=s - 1)) for n, s in {"a": 30, "b": 2, "c": 30}.items()}
     tables = tabulate(wrap(f, list(controls)), controls, {})
     assert (tables["x"].depends, tables["y"].depends) == (("a", "b"), ("c",))  # not all three, as the last resort would have it
+
+
+def test_classes_of_dots_have_the_colours_of_the_palette_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = axes_of(p.Scatter(x=X, y="y", classes=np.arange(9) % 7), monkeypatch)
+    (dots,) = axes.collections
+    names = ["one", "two", "three", "four", "five", "six", "one", "one", "two"]
+    assert [to_hex(c) for c in dots.get_facecolors()] == [to_hex(colour(n)) for n in names]
+
+
+def test_bars_may_be_many() -> None:
+    many = [str(i) for i in range(300)]
+    controls = {"k": w.IntSlider(value=2, min=2, max=3)}
+
+    def explorer(categories: list[str]) -> Explorer:
+        return Explorer(lambda k: {"v": np.ones(300) * k}, controls=controls, panels=[p.Bars("v", categories=categories)], sentence="{k}",
+                        title="T", name="t", alt="A.")  # fmt: skip
+
+    assert explorer(many)._payload["panels"][0]["categories"] == many
+    with pytest.raises(ValueError, match="for 299 categories"):
+        explorer(many[1:])
