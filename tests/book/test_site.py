@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import execute
 import inspect_site
 import pack
+from kexue import datasets
 
 pytestmark = pytest.mark.book
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +35,16 @@ def test_no_planted_error_was_missed():
 def test_every_chapter_on_disk_is_in_the_table_of_contents():
     listed = {name for name in inspect_site.toc_files() if name.startswith("chapters/")}
     assert listed == {path.relative_to(ROOT).with_suffix("").as_posix() for path in CHAPTERS}
+
+
+def test_the_data_page_tells_everything_about_every_set(site):
+    text = html.unescape((site / "book" / "data.html").read_text("utf8"))
+    rows = datasets.table()
+    assert [f'id="data-{row["name"]}"' in text for row in rows] == [True] * len(rows)
+    for row in rows:
+        title, _, rest = row["contents"].partition(". ")
+        missing = [fact for fact in [title, rest, *(v for k, v in row.items() if k != "contents")] if fact not in text]
+        assert missing == []
 
 
 @pytest.mark.parametrize(

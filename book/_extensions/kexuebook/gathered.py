@@ -7,7 +7,7 @@ import importlib.metadata
 import math
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +76,20 @@ def anchor_claims(app: Sphinx, doctree: nodes.document) -> None:
 
 @filler("datatable")
 def datatable(app: Sphinx, docname: str, arguments: dict[str, Any]) -> list[nodes.Node]:
+    """Each data set by itself, what is known of it in lines: a table of nine columns would have to be scrolled on every screen."""
     from kexue import datasets
 
-    rows = [dict(r) if isinstance(r, dict) else vars(r) for r in datasets.table()]
-    header = list(rows[0])
-    body = [[html.escape(str(r[h])) for h in header] for r in rows]
-    return [table([h.replace("_", " ").capitalize() for h in header], body, "Data sets of the book")]
+    return [raw("".join(map(_data_set, datasets.table())))]
+
+
+def _data_set(row: Mapping[str, str]) -> str:
+    facts = {key: html.escape(str(text)) for key, text in row.items()}
+    name, (title, _, rest) = facts.pop("name"), facts.pop("contents").partition(". ")
+    lines = "".join(f"<div><dt>{key.capitalize()}</dt><dd>{text}</dd></div>" for key, text in facts.items())
+    return (
+        f'<section class="kx-data-set" id="data-{name}"><h2>{title} <code>{name}</code></h2>'
+        f"<p>{rest}</p><dl>{lines}</dl></section>"
+    )
 
 
 # --- counts ------------------------------------------------------------------------------------------------------------
