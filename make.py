@@ -42,6 +42,7 @@ BUILD = ROOT / "_build"
 SITE = BUILD / "html"
 # What the pages are made from: a build whose stamp holds the digest of all this has nothing to do.
 SOURCES = ("_config.yml", "_toc.yml", "book", "chapters", "lib", "tools", "requirements")
+WRITTEN = ROOT / "book" / "library"  # by the build itself, from lib
 
 
 def say(text: str) -> None:
@@ -60,7 +61,9 @@ def digest(*names: str | Path) -> str:
         found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path] * path.is_file()
     total = hashlib.sha256()
     for path in found:
-        if "__pycache__" not in path.parts and not any(part.startswith(".") for part in path.relative_to(ROOT).parts):
+        if "__pycache__" in path.parts or WRITTEN in path.parents:
+            continue
+        if not any(part.startswith(".") for part in path.relative_to(ROOT).parts):
             total.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 
@@ -227,7 +230,7 @@ def lab(*options: str) -> None:
 
 
 def clean(*options: str) -> None:
-    for path in [BUILD, *([VENV, ROOT / ".data"] if "--all" in options else [])]:
+    for path in [BUILD, WRITTEN, *([VENV, ROOT / ".data"] if "--all" in options else [])]:
         if path.exists():
             say(f"removing {path.relative_to(ROOT)}")
             shutil.rmtree(path)

@@ -6,6 +6,7 @@ the page, that axe-core finds nothing) is tested in ``tests/browser``.
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 import sys
@@ -19,7 +20,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "book" / "_extensions"))
 
-from kexuebook import cache  # noqa: E402
+from kexuebook import cache, library  # noqa: E402
 
 PAGE_LIMIT = 1_500_000  # bytes of a page with its own pictures, shared assets left out
 FIGURE_LIMIT = 300_000  # bytes of an explorer's data
@@ -64,6 +65,7 @@ class Page(HTMLParser):
 
 
 def toc_files() -> list[str]:
+    """The pages of the contents; those of the library's reference, which the build writes, by what the library holds."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
     found: list[str] = [toc["root"]]
 
@@ -71,6 +73,8 @@ def toc_files() -> list[str]:
         if isinstance(entry, dict):
             if "file" in entry:
                 found.append(entry["file"])
+            if "glob" in entry:
+                found.extend(p.docname for p in library.pages() if fnmatch.fnmatchcase(p.docname, entry["glob"]))
             for value in entry.values():
                 walk(value)
         elif isinstance(entry, list):
@@ -173,6 +177,16 @@ def check_notebook(name: str, notebook: dict[str, Any], executed: list[dict[str,
     return problems
 
 
+def check_reference(texts: dict[str, str]) -> list[str]:
+    """Every module of the library's reference is on its page.
+
+    Args:
+        texts: the pages by name.
+    """
+    wanted = [(page.docname, name) for page in library.pages() for name in page.modules]
+    return [f"{page}: lacks the module {name}" for page, name in wanted if f'id="module-kexue.{name}"' not in texts.get(page, "")]
+
+
 def check_memory(names: list[str], times: dict[str, Any]) -> list[str]:
     """The greatest memory of each chapter's kernel, out of ``times.json``: measured, and within the limit."""
     problems = []
@@ -197,6 +211,7 @@ def inspect(site: Path) -> list[str]:
             problems.append(f"{name}: the page was not built")
         elif name.startswith("chapters/"):
             problems += check_chapter(name, texts[path], pages[path], site)
+    problems += check_reference({path.relative_to(site).with_suffix("").as_posix(): text for path, text in texts.items()})
     times = site.parent / "times.json"
     chapters = [name for name in toc_files() if name.startswith("chapters/")]
     problems += check_memory(chapters, json.loads(times.read_text("utf8")) if times.is_file() else {})

@@ -19,6 +19,9 @@ from kexue import figures
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book" / "_extensions"))
+
+from kexuebook import library  # noqa: E402
+
 # Sphinx, docutils and their extensions deprecate freely: their warnings are no fault of the book
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -217,7 +220,7 @@ def test_the_notebook_to_download_is_clean_and_says_how_to_run(build: Build) -> 
     assert "It is small" in text
 
 
-UNKNOWN = [("{count}`wonders`", "nothing is counted as 'wonders'"), ("```{library} magic\n```", "no module or part 'magic'")]
+UNKNOWN = [("{count}`wonders`", "nothing is counted as 'wonders'"), ("```{library} magic\n```", "the library has no module 'magic'")]
 
 
 @pytest.mark.parametrize(("text", "message"), UNKNOWN)
@@ -226,15 +229,34 @@ def test_unknown_names_are_warnings(build: Build, text: str, message: str) -> No
 
 
 def test_the_reference_of_a_module_links_to_its_chapter(build: Build) -> None:
-    page = build("```{library} figures\n```\n\n```{library} mathematics\n```")
+    page = build("```{library} figures\n```\n\n```{library} mathematics.gumbel_softmax\n```")
     assert 'id="kexue.figures.show"' in page.pages["index"]
     assert re.search(rf'Taught in <a class="reference internal" href="{CHAPTER}.html">', page.pages["index"])
     assert 'index.html#module-kexue.mathematics.gumbel_softmax"' in page.chapter
 
 
-def test_a_part_with_modules_and_no_page_of_reference_is_named(build: Build) -> None:
-    warnings = build("```{library-parts}\n```").warnings
-    assert "the part 'mathematics' has modules and no page book/library-mathematics.md" in warnings
+def test_a_reference_that_the_contents_leave_out_is_named(build: Build) -> None:
+    warnings = build("```{library-pages}\n```").warnings
+    assert "the page book/library/00-1-derivation of the reference is not in the contents: _toc.yml must take all" in warnings
+
+
+def test_the_pages_of_the_reference_are_written_listed_and_kept_up(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A book whose contents take the folder: a page appears with its module, is linked, and goes when the module goes."""
+    modules = ("generative.energy_gan_laws",)
+    made = library.Page("13-energy-gan", "Part III", "Library 13: energy_gan", "chapter 13", "The `modules`.", modules)
+    monkeypatch.setattr(library, "pages", lambda: [made])
+    folder = tmp_path / "book" / "book" / "library"
+    folder.mkdir(parents=True)
+    folder.with_suffix(".md").write_text("# The library\n\n```{library-pages}\n```\n", "utf8")
+    (folder / "old.md").write_text("# Old\n", "utf8")
+    entry = "\n  - caption: II\n    chapters:\n      - file: book/library\n        sections:\n          - glob: book/library/*\n"
+    monkeypatch.setattr(sys.modules[__name__], "TOC", TOC.rstrip() + entry)
+    book = build("")
+    assert [p.name for p in folder.iterdir()] == ["13-energy-gan.md"]
+    assert "library" not in book.warnings
+    assert 'id="module-kexue.generative.energy_gan_laws"' in book.pages["book/library/13-energy-gan"]
+    assert "<h1>Library 13: energy_gan" in book.pages["book/library/13-energy-gan"]
+    assert re.search(r'href="library/13-energy-gan.html"><span class="doc">chapter 13</span>', book.pages["book/library"])
 
 
 def test_a_filler_that_fails_is_a_warning(build: Build) -> None:

@@ -6,6 +6,7 @@ import re
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,14 +75,58 @@ def test_two_chinese_characters_are_searched_for(tmp_path: Path) -> None:
         assert script.read_text() == r"if ((word.length > 2 || /[\u3400-\u9fff]{2}/.test(word))) {}"
 
 
-def test_modules_of_the_reference_are_found_in_the_order_of_their_chapters() -> None:
-    assert library.modules("figures") == ["kexue.figures"]
-    found = library.modules("mathematics")
-    assert "kexue.mathematics.gumbel_softmax" in found
-    numbers = [c.no for c in map(library.chapter_of, found) if c]
-    assert numbers == sorted(numbers)
-    with pytest.raises(ValueError, match="magic"):
-        library.modules("magic")
+def test_the_reference_has_each_module_once_in_the_order_of_the_chapters() -> None:
+    pages = library.pages()
+    assert [p.name for p in pages] == sorted(p.name for p in pages)  # so the contents order them
+    listed = [m for p in pages for m in p.modules]
+    assert len(listed) == len(set(listed))
+    rooms = {p.slug for p in chapters.parts()} - set(library.GROUND)
+    held = {f"{path.parent.name}.{path.stem}" for room in rooms for path in (assets.LIB / room).glob("[!_]*.py")}
+    packages = {f"{path.parent.parent.name}.{path.parent.name}" for room in rooms for path in (assets.LIB / room).glob("*/__init__.py")}
+    assert {m for m in listed if m.partition(".")[0] in rooms} == held | packages
+    assert {m for m in listed if "." not in m} == set(library.GROUND)
+    floor = {p.stem for p in assets.LIB.iterdir() if p.stem[0] != "_" and (p.suffix == ".py" or (p / "__init__.py").is_file())}
+    assert floor - {p.slug for p in chapters.parts()} - {"cli"} == set(library.GROUND) - {"training"}
+    by_name = {p.name: p for p in pages}
+    assert by_name["05-gumbel-softmax"].modules[0] == "mathematics.gumbel_softmax"
+    assert by_name["05-gumbel-softmax"].title == "Library 5: gumbel_softmax"
+    assert "generative.scores" in by_name["21-shared-generative"].modules
+
+
+def test_a_page_of_the_reference_as_text() -> None:
+    page = library.Page("n", "g", "T", 'of "x"', "Lead.", ("a", "b.c"))
+    assert page.docname == "book/library/n"
+    top = "---\nmyst:\n  html_meta:\n    description: \"Reference of the library kexue, of 'x'.\"\n---\n\n# T\n\nLead.\n"
+    assert page.text == top + "\n```{library} a\n```\n\n```{library} b.c\n```\n"
+
+
+def test_modules_are_known_and_taught_by_the_chapter_of_the_longest_name() -> None:
+    assert library.module("figures") == "kexue.figures"
+    assert library.module("mathematics.rope_curve") == "kexue.mathematics.rope_curve"
+    with pytest.raises(ValueError, match="the library has no module 'magic'"):
+        library.module("magic")
+
+    def slug(name: str) -> str | None:
+        found = library.chapter_of(name)
+        return found and found.slug
+
+    assert slug("kexue.generative.gan_qp") == slug("generative.gan_qp_laws") == "gan-qp"
+    assert slug("generative.bigan_qp") == "bigan-qp"
+    assert slug("sequences.gan_qp") is slug("generative.gan_qps") is slug("figures") is None  # another part, another word, no part
+
+
+def test_the_theme_s_arrows_get_names() -> None:
+    from bs4 import BeautifulSoup
+
+    text = '<li class="has-children"><a>The library</a><details><summary><i></i></summary><ul><li><a>x</a></li></ul></details></li>'
+    context = {"generate_toctree_html": lambda kind, **_: BeautifulSoup(text, "html.parser") if kind == "sidebar" else ""}
+    assets.navigation(None, "", "", context, None)  # type: ignore[arg-type]
+    made: Any = context["generate_toctree_html"]
+    assert made("sidebar", depth=1).summary["aria-label"] == "Pages of: The library"
+    assert made("raw") == ""
+    bare: dict[str, Any] = {}
+    assets.navigation(None, "", "", bare, None)  # type: ignore[arg-type]
+    assert bare == {}
 
 
 @pytest.mark.parametrize(("name", "there"), [("kexue.figures.show", True), ("kexue.figures.hide", False), ("kexue.nothing", False)])

@@ -82,6 +82,21 @@ def page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
         logger.warning("%s shows a plain widget, which does nothing without Python: use kexue.explorer", pagename)
 
 
+def navigation(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Name the buttons that fold the left bar's contents: the theme shows an arrow alone, which a screen reader cannot say."""
+    made = context.get("generate_toctree_html")
+
+    def named(kind: str, **options: Any) -> Any:
+        soup = made(kind, **options)  # type: ignore[misc]
+        for item in getattr(soup, "select", lambda _: [])("li.has-children"):
+            if (button := item.select_one(":scope > details > summary")) and (link := item.select_one(":scope > a")):
+                button["aria-label"] = f"Pages of: {link.get_text(strip=True)}"
+        return soup
+
+    if made is not None:
+        context["generate_toctree_html"] = named
+
+
 def prune(app: Sphinx, exception: Exception | None) -> None:
     """Leave out what no reader loads: icons that no page names, source maps, translations, other fonts."""
     static = Path(app.outdir) / "_static"
@@ -139,5 +154,6 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", copy)
     app.connect("doctree-read", note_mathematics)
     app.connect("html-page-context", page, priority=400)  # before myst-nb adds its scripts (500)
+    app.connect("html-page-context", navigation, priority=900)  # after the theme has put its function there
     app.connect("build-finished", prune)
     app.connect("build-finished", front_door, priority=900)

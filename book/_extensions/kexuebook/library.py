@@ -1,70 +1,165 @@
 """The reference of the library: each module's own words, and the chapter that teaches it.
 
-``{library} mathematics`` documents the modules of a part, ``{library} figures`` one module of the ground floor, ``{library-parts}``
-links to the page of each part that has modules.
+``{library} figures`` documents a module or package. The pages of the reference are written before the build looks for pages, by
+``write``: one for each package of the ground floor, one for the modules of each chapter, one for those that the chapters of a part share.
+A new module thus appears by itself. ``{library-pages}`` lists the pages.
 """
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 from .assets import LIB
-from .chapters import Chapter, chapters, parts
+from .chapters import Chapter, Part, parts
+
+FOLDER = "book/library"
+GROUND = {
+    "derivation": "checked derivations",
+    "records": "records and claims",
+    "explorer": "explorers",
+    "datasets": "data sets",
+    "figures": "figures",
+    "training": "training",
+}
+MORE = {"explorer": ("explorer.panels",)}  # what a package's own page documents beside its front
+PAGE = """---
+myst:
+  html_meta:
+    description: "{description}"
+---
+
+# {title}
+
+{lead}
+"""
 
 
-def modules(name: str) -> list[str]:
-    """The import names that a name of the reference stands for.
+@dataclass(frozen=True)
+class Page:
+    """A page of the reference.
+
+    Attributes:
+        name: of the file; in the order of the names the pages stand in the contents.
+        group: under what it is listed.
+        title: its heading, short enough for the contents.
+        label: what it is listed as.
+        lead: its first sentence.
+        modules: what it documents, without ``kexue.``
+    """
+
+    name: str
+    group: str
+    title: str
+    label: str
+    lead: str
+    modules: tuple[str, ...]
+
+    @property
+    def docname(self) -> str:
+        return f"{FOLDER}/{self.name}"
+
+    @property
+    def text(self) -> str:
+        """The page as MyST Markdown."""
+        description = f"Reference of the library kexue, {self.label}.".replace('"', "'")
+        top = PAGE.format(description=description, title=self.title, lead=self.lead)
+        return top + "".join(f"\n```{{library}} {name}\n```\n" for name in self.modules)
+
+
+def module(name: str) -> str:
+    """The import name that a name of the reference stands for.
 
     Raises:
-        ValueError: the library has no such module or part.
+        ValueError: the library has no such module.
     """
     path = LIB.joinpath(*name.split("."))
-    folder, file = path, path.with_suffix(".py")
-    if file.is_file():
-        return [f"kexue.{name}"]
-    if not (folder / "__init__.py").is_file():
-        raise ValueError(f"the library has no module or part {name!r}")
-    if name not in {c.part for c in chapters()}:
-        return [f"kexue.{name}"]
-    found = [p for p in folder.iterdir() if _public(p)]
-    order = {c.slug.replace("-", "_"): c.no for c in chapters()}
-    known = sorted(found, key=lambda p: (next((n for s, n in order.items() if p.stem == s or p.stem.startswith(s + "_")), 99), p.stem))
-    return [f"kexue.{name}.{p.stem}" for p in known]
+    if not path.with_suffix(".py").is_file() and not (path / "__init__.py").is_file():
+        raise ValueError(f"the library has no module {name!r}")
+    return f"kexue.{name}"
 
 
 def _public(path: Path) -> bool:
     return not path.stem.startswith("_") and (path.suffix == ".py" or (path / "__init__.py").is_file())
 
 
-def chapter_of(module: str) -> Chapter | None:
-    """The chapter that teaches a module."""
-    last = module.rpartition(".")[2]
-    return next((c for c in chapters() if last == (s := c.slug.replace("-", "_")) or last.startswith(s + "_")), None)
+def chapter_of(name: str) -> Chapter | None:
+    """The chapter that teaches a module, such as ``generative.energy_gan_laws``: the longest name that it begins with."""
+    part, _, last = name.removeprefix("kexue.").partition(".")
+    found = {c.slug.replace("-", "_"): c for p in parts() if p.slug == part for c in p.chapters}
+    slugs = [s for s in found if last == s or last.startswith(s + "_")]
+    return found[max(slugs, key=len)] if slugs else None
+
+
+def pages() -> list[Page]:
+    """The pages of the reference in their order: the ground floor, the chapters, what the chapters of a part share."""
+    ground = [_ground(place, name, about) for place, (name, about) in enumerate(GROUND.items(), 1)]
+    return ground + [page for part in parts() for page in _of_part(part)]
+
+
+def _ground(place: int, name: str, about: str) -> Page:
+    lead = f"The ground floor's `kexue.{name}`, which serves all chapters."
+    return Page(f"00-{place}-{name}", "The ground floor", f"Library: {name}", f"{name}: {about}", lead, (name, *MORE.get(name, ())))
+
+
+def _of_part(part: Part) -> list[Page]:
+    folder = LIB / part.slug
+    if not (folder / "__init__.py").is_file():
+        return []
+    held: dict[Chapter | None, list[str]] = {}
+    for path in sorted(filter(_public, folder.iterdir()), key=lambda p: p.stem):
+        name = f"{part.slug}.{path.stem}"
+        held.setdefault(chapter_of(name), []).append(name)
+    group = f"Part {part.number}: {part.title}"
+    made = []
+    for chapter in part.chapters:
+        if names := held.get(chapter):
+            title, stem = f"Library {chapter.no}: {chapter.slug.replace('-', '_')}", f"{chapter.no:02d}-{chapter.slug}"
+            lead = f"The modules of `kexue.{part.slug}` that belong to chapter {chapter.no}."
+            made.append(Page(stem, group, title, f"chapter {chapter.no}: {chapter.title}", lead, tuple(names)))
+    shared = held.get(None)
+    if shared and part.slug not in GROUND:
+        stem, lead = f"{part.chapters[-1].no:02d}-shared-{part.slug}", f"Modules of `kexue.{part.slug}` that several chapters use."
+        title, label = f"Library {part.number}: shared modules", f"modules that the chapters of part {part.number} share"
+        made.append(Page(stem, group, title, label, lead, tuple(shared)))
+    return made
+
+
+def write(app: Sphinx, config: Config) -> None:
+    """Write the pages of a book that has a reference, and remove those that are no more; what stays the same is left alone."""
+    folder = Path(app.srcdir) / FOLDER
+    if not folder.with_suffix(".md").is_file():
+        return
+    folder.mkdir(exist_ok=True)
+    texts = {folder / f"{page.name}.md": page.text for page in pages()}
+    for path in set(folder.glob("*.md")) - set(texts):
+        path.unlink()
+    for path, text in texts.items():
+        if not path.is_file() or path.read_text("utf8") != text:
+            path.write_text(text, "utf8")
 
 
 class Library(SphinxDirective):
-    """``library``: reference of a part or of a module of the ground floor."""
+    """``library``: reference of a module or package."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         try:
-            names = modules(self.arguments[0])
+            name = module(self.arguments[0])
         except ValueError as error:
             raise self.error(str(error)) from None
-        found: list[nodes.Node] = []
-        for name in names:
-            found += [*self.heading(name), *self.reference(name)]
-        return found or [nodes.paragraph("", "No chapter of this part is written yet.")]
+        return [*self.heading(name), *self.reference(name)]
 
     def heading(self, name: str) -> list[nodes.Node]:
         rubric = nodes.rubric("", "", nodes.literal("", name), classes=["kx-module"])
@@ -84,23 +179,24 @@ class Library(SphinxDirective):
         return [node]
 
 
-class Parts(SphinxDirective):
-    """``library-parts``: links to the reference of each part that has modules; the last part's are in ``kexue.training``."""
+class Pages(SphinxDirective):
+    """``library-pages``: links to the pages of the reference."""
 
     def run(self) -> list[nodes.Node]:
-        links = nodes.bullet_list()
-        for part in parts():
-            if part.slug == "training" or not (LIB / part.slug / "__init__.py").is_file():
-                continue
-            page = f"book/library-{part.slug}"
-            if page not in self.env.found_docs:
-                raise self.error(f"the part {part.slug!r} has modules and no page {page}.md in _toc.yml")
+        found: list[nodes.Node] = []
+        group = ""
+        for page in pages():
+            if page.docname not in self.env.found_docs:
+                raise self.error(f"the page {page.docname} of the reference is not in the contents: _toc.yml must take all of {FOLDER}")
+            if page.group != group:
+                group = page.group
+                found += [nodes.rubric("", group), nodes.bullet_list()]
             link = addnodes.pending_xref(
-                "", nodes.inline("", f"Part {part.number}: {part.title}"), refdomain="std", reftype="doc", reftarget=f"/{page}",
+                "", nodes.inline("", page.label), refdomain="std", reftype="doc", reftarget=f"/{page.docname}",
                 refdoc=self.env.docname, refexplicit=True, refwarn=True,
             )  # fmt: skip
-            links += nodes.list_item("", nodes.paragraph("", "", link))
-        return [links]
+            found[-1] += nodes.list_item("", nodes.paragraph("", "", link))
+        return found
 
 
 def find(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, text: nodes.TextElement) -> nodes.Element | None:
@@ -141,5 +237,6 @@ def exists(target: str) -> bool:
 
 def setup(app: Sphinx) -> None:
     app.add_directive("library", Library)
-    app.add_directive("library-parts", Parts)
+    app.add_directive("library-pages", Pages)
+    app.connect("config-inited", write, priority=400)  # before the contents look for pages (900)
     app.connect("missing-reference", find)
