@@ -44,7 +44,7 @@ _TWENTY = (
 PEOPLES_DAILY = Spec(
     Info(
         name="peoples-daily",
-        title="People's Daily (人民日报), January 1998",
+        title="People's Daily, January 1998",
         what="A month of the newspaper, 1,121,447 words in 19,484 lines, cut into words and tagged with 44 kinds of word by hand.",
         count=19_484,
         shape=(),
