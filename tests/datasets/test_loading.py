@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import torch
 from kexue import datasets
 from kexue.datasets import DataError, loading, store
 from kexue.datasets.clients import SourceError
+from kexue.datasets.spec import Spec
 
 LABELS = [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
 TEXTS = ("春", "眠不", "", "abc", "覺")
@@ -88,6 +90,45 @@ def test_sources_in_order(tiny: Any, make: Any) -> None:
 def test_splits_lie_one_after_the_other(tiny: Any, make: Any) -> None:
     spec = tiny(make.stand(make.good), splits={"a": 1, "b": 3, "c": 1})
     assert [spec.info.rows(s) for s in ("a", "b", "c", None)] == [slice(0, 1), slice(1, 4), slice(4, 5), slice(0, 5)]
+
+
+def test_columns_of_the_whole_set_are_not_split(tiny: Any, make: Any) -> None:
+    tiny(make.stand(make.good), whole=("texts",))
+    datasets.fetch(progress=False)
+    test = datasets.load("tiny", split="test")
+    assert test.labels.tolist() == LABELS[3:]
+    assert test.texts == TEXTS
+
+
+def test_one_download_serves_all_sets_of_a_package(tiny: Any, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes in the same package is written too; not from another source, nor if its content is wrong, nor a second time."""
+    shared, apart = make.stand(make.good, "shared"), make.stand(make.offline, "apart")
+    spec = tiny(shared)
+    named = {
+        name: Spec(dataclasses.replace(spec.info, name=name, sha256=sha), (source,), spec.decode)
+        for name, sha, source in (
+            ("tiny", spec.info.sha256, shared),
+            ("twin", spec.info.sha256, shared),
+            ("wrong", "0" * 64, shared),
+            ("other", spec.info.sha256, apart),
+        )
+    }
+    monkeypatch.setattr(loading, "SPECS", named)
+    datasets.fetch("tiny", progress=False)
+    assert sorted(path.name.partition("-")[0] for path in store.folder().iterdir()) == ["tiny", "twin"]
+    datasets.fetch("twin", progress=False)
+    assert datasets.load("twin").texts == TEXTS
+    assert (shared.asked, apart.asked) == (1, 0)
+    written = store.path_of(named["twin"].info).stat().st_mtime_ns
+    store.path_of(named["tiny"].info).unlink()
+    datasets.fetch("tiny", progress=False)
+    assert store.path_of(named["twin"].info).stat().st_mtime_ns == written
+    # from a local source each set is read when it is wanted
+    shared.local = True
+    for name in ("tiny", "twin"):
+        store.path_of(named[name].info).unlink()
+    datasets.fetch("tiny", progress=False)
+    assert not store.path_of(named["twin"].info).exists()
 
 
 def test_load_touches_no_network(tiny: Any, make: Any) -> None:
@@ -277,11 +318,16 @@ def test_table_needs_no_data(cache: Path) -> None:
     rows = datasets.table()
     assert [row["name"] for row in rows] == list(datasets.names())
     assert all(row[key] for row in rows for key in row)
-    fashion, weights = rows[-2:]
+    named = {row["name"]: row for row in rows}
+    fashion, weights = named["fashion-mnist"], named["efficientnet-lite0"]
     assert (weights["items"], weights["splits"]) == ("4,694,024 numbers", "none: the weights of a network")
     assert fashion["splits"] == "train 60,000, test 10,000 (official)"
     assert fashion["items"] == "70,000 of 28×28"
     assert fashion["source"] == "Debian package dataset-fashion-mnist 0.0~git20200523.55506a9-1; 30.9 MB to fetch, 55.4 MB on the disk"
+    assert named["sachs"]["items"] == "7,466 of 11"
+    assert named["sachs"]["splits"].startswith("cd3cd28 853, cd3cd28+icam2 902, ")
+    assert named["tuebingen"]["items"] == "99"
+    assert named["tuebingen"]["splits"] == "none: too few, and many come from one source"
     assert rows[0]["source"].endswith("scikit-learn; installed with the book, 0.1 MB on the disk")
     assert not cache.exists()
 

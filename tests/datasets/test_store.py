@@ -41,6 +41,19 @@ def test_texts_come_back(texts: list[str]) -> None:
     assert set(back) == {"texts", "n"}
 
 
+def test_tables_of_different_lengths_come_back() -> None:
+    tables = [np.arange(4.0).reshape(2, 2), np.zeros((0, 2)), np.array([[7.0, 8.0]], ">f8")]
+    arrays = store.pack({"pairs": tables, "texts": ["a"], "n": np.arange(3, dtype=">i4")})
+    assert {name: array.dtype.str for name, array in arrays.items()} == {
+        "n": "<i4", "pairs": "<f8", "pairs.stops": "<i8", "texts": "|u1", "texts.ends": "<i8"
+    }  # fmt: skip
+    assert arrays["pairs.stops"].tolist() == [2, 2, 3]
+    back = store.unpack(arrays)
+    assert list(back) == ["n", "pairs", "texts"]
+    assert [table.tolist() for table in back["pairs"]] == [[[0, 1], [2, 3]], [], [[7, 8]]]
+    assert back["texts"] == ("a",)
+
+
 def test_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: Path) -> None:
     monkeypatch.setenv("KEXUE_DATA", "~/somewhere")
     assert store.folder() == Path.home() / "somewhere"

