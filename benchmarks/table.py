@@ -40,7 +40,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Ours over theirs: below one is quicker or lighter; none without a peer or with one that is nought."""
+        """Ours over theirs: below one is quicker or lighter, for a rate above one; none without a peer or with one that is nought."""
         return self.ours / self.theirs if self.theirs else None
 
 
