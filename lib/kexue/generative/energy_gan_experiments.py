@@ -238,8 +238,9 @@ class Stacked(_OnImages):
     def colours(self) -> int:
         return 3
 
-    def real(self, images: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
-        others = torch.randint(len(images), (2, len(rows)), generator=generator, device=images.device)
+    def real(self, images: Tensor, rows: Tensor, run: Run) -> Tensor:
+        others = torch.randint(len(images), (2, run.world * len(rows)), generator=run.shared, device=images.device)
+        others = run.share(others.T).T  # this process's columns
         return torch.cat([images[rows], images[others[0]], images[others[1]]], 1)
 
     def train(self, run: Run) -> dict[str, Tensor]:

@@ -85,7 +85,7 @@ class EnergyGAN(Experiment):
         """Learning rate at a step: level along the first half, then on a straight line to a tenth."""
         return self.rate * (1 - 0.9 * max(0.0, 2 * step / self.steps - 1))
 
-    def real(self, images: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
+    def real(self, images: Tensor, rows: Tensor, run: Run) -> Tensor:
         """The training images of a batch, ``(B, colours, 28, 28)`` in [-1, 1], from all ``images`` and the rows of the batch."""
         return images[rows]
 
@@ -106,7 +106,7 @@ class EnergyGAN(Experiment):
             if epoch not in order:
                 order.clear()
                 order[epoch] = batches.epoch(epoch).to(images.device)
-            return game.step(number, self.real(images, order[epoch][place], run.generator))
+            return game.step(number, self.real(images, order[epoch][place], run))
 
         def watch(number: int) -> dict[str, float]:
             with torch.no_grad():
@@ -129,6 +129,8 @@ class Game:
         self.bare_generator, self.bare_energy, bare_recovery = settings.networks(torch.Generator().manual_seed(run.seed))
         self.generator, self.jumper = self._set_up(self.bare_generator)
         self.energy, self.digger = self._set_up(self.bare_energy)
+        # the compiler cannot differentiate a gradient again: the slope is then that of the energy as it is
+        self.slopes = self.energy if run.compile == "off" else self.bare_energy
         self.recovery, self.recoverer = self._set_up(bare_recovery) if settings.entropy else (bare_recovery, None)
         self.average = Ema(self.bare_generator, settings.decay, warm_up=10.0)
         self.level = Ema(self.bare_energy, settings.decay, warm_up=10.0) if settings.average_energy else None
@@ -147,6 +149,12 @@ class Game:
             found |= {"recovery": self.recovery, "recoverer": self.recoverer}
         return found
 
+    def noise(self, count: int, *shape: int) -> Tensor:
+        """Normal numbers ``(count, …)`` for this process's part of a batch: drawn for the whole of it, so that several processes
+        have the noise of one."""
+        run = self.run
+        return run.share(torch.randn(run.world * count, *shape, generator=run.shared, device=run.fabric.device))
+
     # --8<-- [start:step]
     def step(self, number: int, real: Tensor) -> dict[str, Tensor]:
         """One step of the energy, then one of the generator with the same fakes.
@@ -159,7 +167,7 @@ class Game:
             Mean energies of data and fakes, penalties without their weights, the recovering error per coordinate.
         """
         options, count = self.settings, len(real)
-        z = torch.randn(count, options.code, generator=self.run.generator, device=real.device)
+        z = self.noise(count, options.code)
         fake = self.generator(z)
         seen = {}
 
@@ -169,7 +177,7 @@ class Game:
         loss = dig(energies[:count], energies[count:], options.loss)
         for name, weight, points in (("slope_real", options.penalty_real, real), ("slope_fake", options.penalty_fake, fake)):
             if weight > 0:
-                seen[name] = gradient_penalty(self.energy, points)
+                seen[name] = gradient_penalty(self.slopes, points)
                 loss = loss + weight * seen[name]
         self._descend(self.digger, loss, number)
 
@@ -177,7 +185,7 @@ class Game:
         self.bare_energy.requires_grad_(False)
         loss = jump(self.energy(fake).float(), options.loss)
         if options.entropy > 0:
-            error = reconstruction_loss(self.recovery, z, fake, noise=options.noise, generator=self.run.generator)
+            error = reconstruction_loss(self.recovery, z, fake + options.noise * self.noise(*fake.shape))
             seen["unrecovered"] = error / options.code
             loss = loss + options.entropy * seen["unrecovered"]
         self._descend(self.jumper, loss, number, self.recoverer)
