@@ -89,6 +89,27 @@ def test_units_are_the_ground_floor_and_the_chapters() -> None:
     assert {t.name for t in known["derivation"].tests if t.parent != Path("tests/derivation")} == {"test_derivation_mutations.py"}
 
 
+def test_every_unit_has_tests_by_its_name_or_by_what_they_import(tmp_path: Path) -> None:
+    known = mutants.units(ROOT)
+    assert not [name for name, unit in known.items() if not unit.tests]
+    assert {f.name for f in known["generative.digit_classifier"].files} == {"digit_classifier.py", "digit_classifier_experiments.py"}
+    assert known["generative.efficientnet"].tests == (Path("tests/generative/test_features.py"),)
+    assert known["generative.neighbours"].tests == (Path("tests/generative/test_scores.py"),)
+    test = tmp_path / "test_x.py"
+    for text, found in (
+        ("import kexue.part.name", True),
+        ("import kexue.part.name as n", True),
+        ("from kexue.part import other, name", True),
+        ("from kexue.part.name import f", True),
+        ("import kexue.part.names", False),
+        ("from kexue.part import other", False),
+        ("from kexue.other import name", False),
+        ("import kexue.part\n# kexue.part.name", False),
+    ):
+        test.write_text(text + "\n")
+        assert mutants._imports(test, "part.name") is found, text
+
+
 def test_units_are_chosen_by_name_path_or_pattern() -> None:
     known = {n: mutants.Unit(n, (), ()) for n in ("cli", "records", "mathematics.rope_curve", "mathematics.gumbel_softmax")}
     assert [u.name for u in mutants.chosen(["kexue.cli", "mathematics/*", "cli"], known)] == ["cli", *list(known)[2:]]

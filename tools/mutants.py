@@ -19,6 +19,7 @@ tests without it, and twenty seconds, counts as found, and is counted apart.
 from __future__ import annotations
 
 import argparse
+import ast
 import fnmatch
 import hashlib
 import json
@@ -66,11 +67,15 @@ def units(root: Path) -> dict[str, Unit]:
     slugs = {p["slug"]: sorted((c["slug"].replace("-", "_") for c in p["chapters"]), key=len, reverse=True) for p in parts}
     library, tests = root / "lib" / "kexue", root / "tests"
     files: dict[str, list[Path]] = {}
+    alone: set[str] = set()
     for path in sorted(library.rglob("*.py")):
         first, *rest = path.relative_to(library).with_suffix("").parts
         chapter = next((s for s in slugs.get(first, ()) if rest and rest[0].startswith(s)), "")
-        # a part's module that belongs to no chapter stands for itself, but where the part's package is of the ground floor
+        # a part's module that belongs to no chapter stands for itself and its own, but where the part's package is of the ground floor
         name = f"{first}.{chapter or rest[0]}" if chapter or (rest and first in slugs and first not in GROUND) else first
+        if not chapter and "." in name:
+            name = next((n for n in sorted(alone) if name.startswith(n + "_")), name)
+            alone.add(name)
         if not name.endswith("__"):
             files.setdefault(name, []).append(path.relative_to(root))
     return {name: Unit(name, tuple(f), tuple(t.relative_to(root) for t in _tests(tests, name, library))) for name, f in files.items()}
@@ -79,11 +84,26 @@ def units(root: Path) -> dict[str, Unit]:
 def _tests(tests: Path, name: str, library: Path) -> list[Path]:
     folder, _, stem = name.partition(".")
     if stem:
-        return sorted((tests / folder).glob(f"test_{stem}*.py"))
+        # tests that bear its name; else those that import it, for what several chapters share is tested where it is used
+        own, all_of_part = (sorted((tests / folder).glob(pattern)) for pattern in (f"test_{stem}*.py", "test_*.py"))
+        return own or [t for t in all_of_part if _imports(t, name)]
     if (library / folder).is_dir():
         # its own folder, and what speaks of it by name among the tests of the parts
         return sorted({*(tests / folder).glob("test_*.py"), *tests.glob(f"*/test_{folder}_*.py")})
     return sorted(tests.glob(f"test_{folder}*.py"))
+
+
+def _imports(test: Path, name: str) -> bool:
+    """Whether a file imports the module ``PART.NAME`` of the library or something out of it."""
+    part, _, stem = f"kexue.{name}".rpartition(".")
+    for node in ast.walk(ast.parse(test.read_text("utf8"))):
+        if isinstance(node, ast.Import) and any(alias.name == f"{part}.{stem}" for alias in node.names):
+            return True
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if node.module == f"{part}.{stem}" or (node.module == part and any(alias.name == stem for alias in node.names)):
+            return True
+    return False
 
 
 def chosen(names: Iterable[str], known: dict[str, Unit]) -> list[Unit]:

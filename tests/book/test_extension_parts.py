@@ -91,6 +91,8 @@ def test_the_reference_has_each_module_once_in_the_order_of_the_chapters() -> No
     assert by_name["05-gumbel-softmax"].modules[0] == "mathematics.gumbel_softmax"
     assert by_name["05-gumbel-softmax"].title == "Library 5: gumbel_softmax"
     assert "generative.scores" in by_name["21-shared-generative"].modules
+    trainer = {f"training.{path.stem}" for path in (assets.LIB / "training").glob("[!_]*.py")}
+    assert trainer == {m for m in listed if m.startswith("training.")}
 
 
 def test_a_page_of_the_reference_as_text() -> None:

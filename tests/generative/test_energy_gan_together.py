@@ -94,7 +94,7 @@ def test_slopes_are_those_of_the_energy_that_is_not_compiled(monkeypatch: pytest
         assert torch.equal(found[1][name], expected)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive  # half a minute of compiling
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
 def test_a_training_with_penalties_by_the_compiler_itself() -> None:
     if reason := speed.why_not_compile("cpu"):

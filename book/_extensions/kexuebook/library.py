@@ -26,11 +26,11 @@ from .chapters import Chapter, Part, parts
 FOLDER = "book/library"
 GROUND = {
     "derivation": "checked derivations",
-    "records": "records and claims",
-    "explorer": "explorers",
-    "datasets": "data sets",
-    "figures": "figures",
-    "training": "training",
+    "records": "shipped runs and claims",
+    "explorer": "sliders and the figures they move",
+    "datasets": "real data out of packages",
+    "figures": "the style of the figures, and plots that chapters share",
+    "training": "the trainer",
 }
 MORE = {"explorer": ("explorer.panels",)}  # what a package's own page documents beside its front
 PAGE = """---
@@ -108,8 +108,12 @@ def pages() -> list[Page]:
 
 
 def _ground(place: int, name: str, about: str) -> Page:
+    more = MORE.get(name, ())
+    if name in {part.slug for part in parts()}:  # its package brings names in when they are asked for: the modules hold them
+        found = [f"{name}.{path.stem}" for path in sorted((LIB / name).iterdir()) if _public(path)]
+        more = tuple(m for m in found if chapter_of(m) is None)
     lead = f"The ground floor's `kexue.{name}`, which serves all chapters."
-    return Page(f"00-{place}-{name}", "The ground floor", f"Library: {name}", f"{name}: {about}", lead, (name, *MORE.get(name, ())))
+    return Page(f"00-{place}-{name}", "The ground floor", f"Library: {name}", f"{name}: {about}", lead, (name, *more))
 
 
 def _of_part(part: Part) -> list[Page]:
