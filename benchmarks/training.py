@@ -169,7 +169,7 @@ def gan() -> list[Row]:
 
     torch.set_num_threads(1)
     images = datasets.load("mnist-10k", split="train").images[:-1000, None].float() / 127.5 - 1
-    (experiment,) = find([EXPERIMENT])
+    experiment = find(EXPERIMENT)
     rows = on("cpu", experiment.small(), images, steps=100)  # type: ignore[arg-type]
     return rows + (on("cuda", experiment, images, steps=200) if torch.cuda.is_available() else [])  # type: ignore[arg-type]
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
 
-from kexue.derivation import Derivation
-from kexue.derivation.checks import Identity, _sweep
-from kexue.derivation.obligations import MeanClaim, _mean
+from kexue.derivation import Derivation, functions, mutate, sn
+from kexue.derivation.checks import Identity, _compare, _sweep
+from kexue.derivation.evaluate import context_of
+from kexue.derivation.obligations import MeanClaim, _approach, _mean
 from kexue.derivation.premises import _jet_name
 from kexue.derivation.sampling import Sampling
+from kexue.derivation.symbolic import _in_ideal
 
 x, t = sp.symbols("x t", real=True)
 a = sp.Symbol("a", positive=True)
@@ -64,3 +69,126 @@ def test_draws_go_on_until_the_mean_is_known_to_a_hundredth(spread: float, value
     assert calls[0] <= sampler.calls <= calls[1]
     assert error == pytest.approx(spread / (10_000 * sampler.calls) ** 0.5, rel=0.03)
     assert abs(mean - 1.0) < 4.5 * error
+
+
+# --- the planting of errors --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("missed", "status"), [([], 0), (["small, step 2"], 1), (["a", "b"], 1)])
+def test_the_status_tells_whether_an_error_was_missed(monkeypatch: pytest.MonkeyPatch, missed: list[str], status: int) -> None:
+    monkeypatch.setattr(mutate, "mutation_report", lambda: {"missed": missed})
+    assert mutate.main([]) == status
+
+
+def test_two_dozen_errors_are_planted_in_a_step() -> None:
+    d = Derivation("long")
+    d.given((a + x) ** 3 + sp.sin(2 * a * x), "a long expression")
+    d.equal(a**3 + 3 * a**2 * x + 3 * a * x**2 + x**3 + 2 * sp.sin(a * x) * sp.cos(a * x), "expanded")
+    step = d.steps[-1]
+    assert len(mutate.mutants(step, None)) > 25
+    assert len(mutate.mutants(step)) == 24
+    for function in (mutate.mutants, mutate.mutation_test, mutate.mutation_report):
+        assert inspect.signature(function).parameters["most"].default == 24
+
+
+# --- relations, precision, thresholds ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expression", "holds"),
+    [
+        (sp.cosh(x) ** 2 - sp.sinh(x) ** 2 - 1, True),
+        (sp.cosh(x) ** 2 - sp.sinh(x) ** 2 + 1, False),
+        (sp.cosh(x) ** 4 - 2 * sp.cosh(x) ** 2 + 1 - sp.sinh(x) ** 4, True),
+        (sp.cosh(x) ** 2 - sp.sinh(2 * x) ** 2 - 1, False),  # of two angles
+        (sp.sin(x) ** 2 + sp.cos(x) ** 2 - 1, True),
+        (sp.sin(x) ** 2 - sp.cos(x) ** 2 + 1, False),
+        (sp.sin(x) ** 2 + sp.cosh(x) ** 2 - 1, False),
+    ],
+)
+def test_functions_obey_their_relations_and_no_others(expression: sp.Expr, holds: bool) -> None:
+    assert _in_ideal(expression, []) is holds
+
+
+def test_an_elliptic_function_costs_eight_digits_more_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    real = functions._jacobi
+
+    def noted(digits: int, u: Any, k: Any) -> Any:
+        asked.append(digits)
+        return real(digits, u, k)
+
+    monkeypatch.setattr(functions, "_jacobi", noted)
+    context = context_of(30)
+    value = sn.mp_value(context, context.mpf("0.7"), context.mpf("0.4"))
+    assert asked == [context.dps + 8]
+    assert abs(value - context.ellipfun("sn", context.mpf("0.7"), k=context.mpf("0.4"))) < context.mpf(10) ** -29
+
+
+class Scripted:
+    """Stands for an evaluator: the left side has the values given, one for each precision; the right side is 0."""
+
+    def __init__(self, context: Any, value: str) -> None:
+        self.context, self.value, self.values = context, context.mpf(value), {}
+
+    def __call__(self, expression: sp.Expr) -> Any:
+        return self.value if expression == x else self.context.mpf(0)
+
+    def magnitude(self, expression: sp.Expr) -> Any:
+        return abs(self(expression))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "agree", "digits"),
+    [
+        ("1e5", "9e-21", True, 20.0),  # below 10^-20, and 10^20 times smaller than it was
+        ("1e5", "2e-20", None, 0),  # it faded by 10^25, but not to 20 digits
+        ("1e5", "1e-17", None, 0),
+        ("1e-10", "1e-25", None, 0),  # small from the start: it did not fade
+        ("1e-2", "1e-30", True, 30.0),
+        ("1.0", "1e-5", False, 0),  # it stayed: a counter-example
+        ("1.0", "9e-7", None, 0),  # it fell by 10^6: neither
+        ("1.0", "0", True, 30),
+    ],
+)
+def test_both_sides_zero_is_believed_where_the_rest_fades_with_rounding(first: str, second: str, agree: bool | None, digits: float) -> None:
+    values = iter([first, second])
+    plan = SimpleNamespace(complete=lambda base, context: Scripted(context, next(values)))
+    found = _compare(SimpleNamespace(plan=plan, lhs=x, rhs=sp.S.Zero), ({}, 0), 20)  # type: ignore[arg-type]
+    assert found.agree is agree
+    assert found.digits == pytest.approx(digits, abs=0.05)
+    assert (found.counterexample is None) == (agree is not False)
+
+
+@pytest.mark.parametrize(
+    ("distances", "digits", "stays"),
+    [
+        (("1", "0.71"), 0.0, True),
+        (("1", "0.69"), 0.0, False),  # on its way
+        (("2e-6", "2e-6"), 0.0, True),
+        (("9e-7", "9e-7"), 0.0, False),  # too near to be sure
+        (("1", "1e-21"), 21.0, False),
+        (("1", "1e-19"), 0.0, False),
+        (("1", "0"), 30.0, False),
+        (("1", "1e-40"), 30.0, False),
+    ],
+)
+def test_a_limit_is_refuted_where_the_distance_stays(distances: tuple[str, str], digits: float, stays: bool) -> None:
+    context, values = context_of(20), iter(distances)
+
+    class At:
+        values = {x: context.mpf(3)}
+
+        def __call__(self, expression: sp.Expr) -> Any:
+            return context.mpf(0)
+
+    route: Any = SimpleNamespace(
+        plan=SimpleNamespace(complete=lambda base, context: At()), of=sp.sin(t), value=sp.S.One, to=sp.S.Zero, variable=t,
+        distance=lambda evaluator, side, exponent: (context.mpf(7), context.mpf(next(values)), context.mpf(1)),
+    )  # fmt: skip
+    reached, example = _approach(route, {}, 1, (4, 8), 20)
+    assert reached == pytest.approx(digits, abs=1e-9)
+    assert (example is not None) == stays
+    if example is not None:
+        assert example.point == (("x", "3.0"), ("t", "0.0+1e-8"))
+        assert (example.left, example.right) == ("7.0", "1.0")
