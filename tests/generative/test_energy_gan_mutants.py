@@ -1,0 +1,113 @@
+"""The energy chapter's modules, where planted errors showed that nothing looked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kexue.generative import energy_gan_plane_plots as plots
+from kexue.generative.energy_gan_plane_explorer import RUNS, Film, training_run_explorer
+from kexue.generative.energy_gan_training import EnergyGAN, Game
+from kexue.records import load
+from kexue.training import Run
+
+
+@pytest.mark.parametrize(("width", "recovery"), [(1, 1), (2, 1), (3, 1), (8, 4), (9, 4), (64, 32)])
+def test_the_recovering_network_has_half_the_energy_s_width(width: int, recovery: int) -> None:
+    generator, energy, recover = EnergyGAN(name="a/b", code=5, width=3, energy_width=width).networks(torch.Generator().manual_seed(0))
+    assert energy.layers[-1].in_features == 64 * width
+    assert (recover.layers[-1].in_features, recover.layers[-1].out_features) == (64 * recovery, 5)
+    assert (generator.code, generator.layers[0].in_features, generator.layers[0].out_features) == (5, 5, 2 * 3 * 49)
+
+
+def test_the_rate_is_level_then_falls_to_a_tenth() -> None:
+    settings = EnergyGAN(name="a/b", steps=100, rate=0.5)
+    assert [settings.rate_at(n) for n in (1, 49, 50)] == [0.5, 0.5, 0.5]
+    assert [settings.rate_at(n) for n in (75, 100)] == pytest.approx([0.275, 0.05])
+
+
+@pytest.mark.parametrize(("entropy", "average", "names"), [
+    (0.0, False, {"generator", "energy", "average", "jumper", "digger"}),
+    (0.1, False, {"generator", "energy", "average", "jumper", "digger", "recovery", "recoverer"}),
+    (0.0, True, {"generator", "energy", "average", "jumper", "digger", "level"}),
+])  # fmt: skip
+def test_all_that_changes_with_training_is_kept(monkeypatch: pytest.MonkeyPatch, entropy: float, average: bool, names: set[str]) -> None:
+    monkeypatch.setattr(EnergyGAN, "average_energy", average)
+    settings = EnergyGAN(name="a/b", code=3, width=2, energy_width=2, entropy=entropy, momentum=0.3, rate=0.02, decay=0.8)
+    game = Game(settings, Run(seed=1))
+    parts = game.parts()
+    assert set(parts) == names
+    for name in names & {"jumper", "digger", "recoverer"}:
+        (group,) = parts[name].param_groups
+        assert (group["lr"], group["betas"], group["fused"]) == (0.02, (0.3, 0.99), True)
+    for name in names & {"average", "level"}:
+        assert (parts[name].decay, parts[name].warm_up) == (0.8, 10.0)
+    assert parts["average"].source is game.bare_generator
+
+
+def test_a_step_tells_what_it_saw_and_moves_each_network_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = EnergyGAN(name="a/b", code=3, width=2, energy_width=2, penalty_fake=0.5, entropy=0.1, steps=10)
+    game = Game(settings, Run(seed=1))
+    moved: list[str] = []
+    for name in ("jumper", "digger", "recoverer"):
+        mover = getattr(game, name)
+        monkeypatch.setattr(mover, "step", lambda *_, name=name, step=mover.step: moved.append(name) or step())
+    seen = game.step(9, torch.rand(4, 1, 28, 28) * 2 - 1)
+    assert list(seen) == ["real", "fake", "slope_real", "slope_fake", "unrecovered"]
+    assert moved == ["digger", "jumper", "recoverer"]
+    assert game.digger.param_groups[0]["lr"] == game.recoverer.param_groups[0]["lr"] == settings.rate_at(9) < settings.rate
+    assert all(p.requires_grad for p in game.bare_energy.parameters())
+    assert game.average.updates == 1
+
+
+@pytest.mark.parametrize(("setting", "words"), [
+    ({"penalty_real": -0.1}, "penalties, the entropy's weight and the noise must be at least 0"), ({"penalty_fake": -1.0}, "at least 0"),
+    ({"entropy": -1.0}, "at least 0"), ({"noise": -1.0}, "at least 0"),
+    ({"loss": "wgan"}, "the loss must be one of .*linear.*, got 'wgan'"),
+])  # fmt: skip
+def test_settings_that_mean_nothing(setting: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        EnergyGAN(name="a/b", **setting)
+
+
+# --- the plane ---------------------------------------------------------------------------------------------------------
+
+
+def test_dots_are_short_strokes_apart() -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    points = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    plots._dots(axes, points, "two")
+    (line,) = axes.lines
+    x, y = line.get_data()
+    nan = np.nan
+    np.testing.assert_allclose(x, [1, 1, nan, 3, 3, nan, 5, 5, nan])
+    np.testing.assert_allclose(y, [2, 2.001, nan, 4, 4.001, nan, 6, 6.001, nan])
+
+
+def test_a_film_is_shown_without_what_it_has_computed() -> None:
+    film = Film(load("energy-gan-plane/ring-softplus"))
+    before = repr(film)
+    film.stage(3)
+    assert repr(film) == before
+    assert "_seen" not in before
+    assert film == Film(film.record)
+
+
+def test_the_landscape_fills_its_scale_and_each_quantity_has_its_colour() -> None:
+    explorer = training_run_explorer()
+    (plane,) = [panel for panel in explorer.figure.spec["panels"] if panel["title"].startswith("The landscape")]
+    by_kind: dict[str, list[Any]] = {}
+    for layer in plane["layers"]:
+        by_kind.setdefault(layer["kind"], []).append(layer)
+    (raster,), (contours,) = by_kind["raster"], by_kind["contours"]
+    assert tuple(raster["range"]) == (0, 1)
+    assert tuple(raster["xRange"]) == tuple(raster["yRange"]) == tuple(contours["xRange"]) == tuple(plane["x"])
+    reals, fakes = by_kind["dots"]
+    assert (reals["colour"], reals["label"], fakes["colour"], fakes["label"]) == ("three", "reals", "two", "fakes")
+    assert {line["colour"] for line in by_kind["line"]} == {"two"}
+    assert len(RUNS) == 4
