@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_large_build_is_stopped_at_its_first_line(tmp_path: Path, monkeypatch:
     line = "Downloading torch-2.9.0-cp312-cp312-manylinux_2_28_x86_64.whl (899.8 MB)"
     pip(monkeypatch, f"print({line!r})\nimport time; time.sleep(60); (dest / 'torch-2.9.0.whl').touch()")
     found = versions.fetch("torch==2.9.0", "3.12", 500, tmp_path / "w")
-    assert found == versions.Refused("torch 2.9.0 for Python 3.12 is 900 MB, more than 500: not fetched")
+    assert found == versions.Refused("torch 2.9.0 for Python 3.12 is 900 MB, more than 500: not fetched" + versions.MORE)
     assert not (tmp_path / "w").exists()
 
 
@@ -73,7 +74,7 @@ def test_a_small_build_is_taken_and_a_large_one_of_this_machine_is_not(tmp_path:
     pip(monkeypatch, "(dest / 'torch-2.9.0+cpu-cp311.whl').write_bytes(bytes(2_000_000))")
     assert versions.fetch("torch", "3.11", 500, tmp_path / "w") == tmp_path / "w" / "torch-2.9.0+cpu-cp311.whl"
     refused = versions.fetch("torch", "3.11", 1, tmp_path / "w")
-    assert refused == versions.Refused("torch-2.9.0+cpu-cp311.whl is 2 MB, more than 1: not taken")
+    assert refused == versions.Refused("torch-2.9.0+cpu-cp311.whl is 2 MB, more than 1: not taken" + versions.MORE)
     assert not (tmp_path / "w").exists()
 
 
@@ -81,6 +82,43 @@ def test_what_cannot_be_had_is_told_in_pip_s_words(tmp_path: Path, monkeypatch: 
     pip(monkeypatch, "print('ERROR: No matching distribution found'); raise SystemExit(1)")
     found = versions.fetch("torch==9", "3.11", 500, tmp_path / "w")
     assert found == versions.Refused("no build of torch==9 for Python 3.11: ERROR: No matching distribution found")
+
+
+@pytest.mark.parametrize(("lines", "python", "found"), [
+    ("Requires-Dist: sympy==1.13.1\nRequires-Dist: filelock", "3.11", []),
+    (
+        'Requires-Dist: nvidia-cudnn-cu12 (==9.1.0.70) ; platform_system == "Linux"\nRequires-Dist: triton==3.1 ; python_version < "3.13"\n'
+        'Requires-Dist: nvidia-none ; platform_system == "None"\nRequires-Dist: nvidia-more ; extra == "more"',
+        "3.12", ["nvidia-cudnn-cu12==9.1.0.70", "triton==3.1"],
+    ),
+    ('Requires-Dist: triton==3.1 ; python_version < "3.13"\nRequires-Dist: cuda-toolkit[nvrtc,cudart]==13', "3.13",
+     ["cuda-toolkit[cudart,nvrtc]==13"]),
+])  # fmt: skip
+def test_a_cuda_build_comes_with_its_libraries(tmp_path: Path, lines: str, python: str, found: list[str]) -> None:
+    wheel = tmp_path / "torch-2.5.1-cp311-cp311-linux_x86_64.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("torch-2.5.1.dist-info/METADATA", f"Name: torch\n{lines}\n\nRequires-Dist: nvidia-of-the-text\n")
+        archive.writestr("torch/other.dist-info/METADATA", "Requires-Dist: nvidia-other\n\n")
+    assert versions.companions(wheel, python) == found
+
+
+def test_one_torch_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tried: list[tuple[str, str]] = []
+
+    def row(version: str, name: str, asked: str, largest: float, *, tests: bool) -> dict[str, object]:
+        tried.append((version, name))
+        return {"failed": False, "result": f"{asked} {largest:g} {tests}"}
+
+    monkeypatch.setattr(versions, "_row", row)
+    monkeypatch.setattr(versions, "WORK", tmp_path)
+    monkeypatch.setattr(versions, "_uv", lambda: "uv")
+    assert versions.main(["3.12", "3.13", "--only", "oldest", "--largest", "900"]) == 0
+    assert tried == [("3.12", "oldest")]
+    assert f"torch=={versions.oldest()}.* 900 True" in capsys.readouterr().out
+    tried.clear()
+    versions.main(["3.12", "3.13", "--only", "book", "--only", "newest", "--list"])
+    assert tried == [("3.12", versions.BOOK), ("3.12", "newest"), ("3.13", versions.BOOK)]
+    assert "False" in capsys.readouterr().out
 
 
 def test_this_python_is_found_and_one_that_does_not_exist_is_not() -> None:

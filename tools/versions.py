@@ -4,11 +4,14 @@
     python3 make.py versions                  all of them
     python3 make.py versions 3.12 3.13        of these Pythons
     python3 make.py versions --list           what is found, without a test
-    python3 make.py versions --largest 1000   fetch builds of torch of up to 1000 MB (500: no CUDA build)
+    python3 make.py versions --largest 1000   fetch builds of torch of up to 1000 MB, which are CUDA builds, and their libraries: 3 GB each
+    python3 make.py versions --only oldest    this torch alone: oldest, book or newest
 
 Each runs in an environment of its own under ``_build/versions``, made from the book's lock. Pythons are those found on this machine: on the
 path, with pyenv, with uv. Builds of torch come by pip, so from wherever pip is set up to look on this machine; one that is larger than the
-limit is refused before it is fetched. Where no build of torch can be had for a Python, what needs none is tested on it.
+limit is refused before it is fetched. The registry's builds for Linux on x86-64 are CUDA builds of 500 to 900 MB, which import only with
+their CUDA libraries, whether there is a GPU or not; a CPU build of another version needs a pip that is told where one is. Where no build of
+torch can be had for a Python, what needs none is tested on it.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import sys
 import threading
 import time
 import tomllib
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +37,7 @@ WORK = ROOT / "_build" / "versions"
 PYTHONS = ("3.11", "3.12", "3.13")
 BOOK = "the book's"
 UNITS = {"kB": 1e-3, "MB": 1.0, "GB": 1e3}
+MORE = " (--largest takes it, and its CUDA libraries)"
 QUICK = "not slow and not book and not browser and not exhaustive"
 
 
@@ -131,14 +136,14 @@ def fetch(asked: str, python: str, largest: float, folder: Path) -> Path | Refus
             watch.cancel()
     if found and found[1] > largest:
         shutil.rmtree(folder, ignore_errors=True)
-        return Refused(f"torch {found[0]} for Python {python} is {found[1]:.0f} MB, more than {largest:.0f}: not fetched")
+        return Refused(f"torch {found[0]} for Python {python} is {found[1]:.0f} MB, more than {largest:.0f}: not fetched{MORE}")
     wheels = list(folder.glob("torch-*.whl"))
     if not wheels:
         return Refused(f"no build of {asked} for Python {python}: {said[-1] if said else 'pip was stopped'}")
     if wheels[0].stat().st_size > largest * 1e6:  # a file of this machine, which pip copies without a word
         size = wheels[0].stat().st_size / 1e6
         shutil.rmtree(folder)
-        return Refused(f"{wheels[0].name} is {size:.0f} MB, more than {largest:.0f}: not taken")
+        return Refused(f"{wheels[0].name} is {size:.0f} MB, more than {largest:.0f}: not taken{MORE}")
     return wheels[0]
 
 
@@ -150,7 +155,25 @@ def _uv() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("uv")
 
 
-def make(folder: Path, python: Path, wheel: Path | None) -> Path:
+def companions(wheel: Path, python: str) -> list[str]:
+    """The libraries without which a CUDA build of torch does not import; none for a CPU build.
+
+    Args:
+        wheel: the build.
+        python: the version of Python that will run it.
+    """
+    from packaging.requirements import Requirement
+
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if re.fullmatch(r"torch-[^/]+\.dist-info/METADATA", n))
+        head = archive.read(name).decode("utf8").partition("\n\n")[0]
+    asked = [Requirement(line.partition(":")[2].strip()) for line in head.splitlines() if line.startswith("Requires-Dist:")]
+    here = [r for r in asked if r.marker is None or r.marker.evaluate({"python_version": python, "extra": ""})]
+    chosen = [r for r in here if r.name.startswith(("nvidia-", "cuda-", "triton"))]
+    return [f"{r.name}{'[' + ','.join(sorted(r.extras)) + ']' if r.extras else ''}{r.specifier}" for r in chosen]
+
+
+def make(folder: Path, python: Path, wheel: Path | None, version: str) -> Path:
     """An environment of the book's lock with this torch, or with none; return its Python."""
     uv, made = _uv() or "uv", folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     subprocess.run([uv, "venv", "-q", "--clear", "--python", python, folder], check=True)
@@ -159,6 +182,9 @@ def make(folder: Path, python: Path, wheel: Path | None) -> Path:
         subprocess.run([*base, "--require-hashes", "-r", str(ROOT / "requirements" / lock)], check=True)
     if wheel is not None:
         subprocess.run([*base, str(wheel)], check=True)
+        if libraries := companions(wheel, version):  # by pip, which looks where this machine tells it to
+            pip = [sys.executable, "-m", "pip", "--python", str(made), "install", "-q", "--disable-pip-version-check"]
+            subprocess.run([*pip, *libraries], check=True)
     return made
 
 
@@ -196,6 +222,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make.py versions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("python", nargs="*", help=f"versions of Python; {', '.join(PYTHONS)} when none is named")
     parser.add_argument("--largest", type=float, default=500, metavar="MB", help="the largest build of torch that is fetched (500)")
+    parser.add_argument("--only", choices=("oldest", "book", "newest"), action="append", help="this torch alone; may be given again")
     parser.add_argument("--list", action="store_true", help="say what is found and stop")
     given = parser.parse_args(words)
     if not _uv():
@@ -203,7 +230,8 @@ def main(words: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored, and the tests of Ctrl-C with it
     WORK.mkdir(parents=True, exist_ok=True)
     result: list[dict[str, object]] = []
-    for version, name, asked in plan(given.python or PYTHONS):
+    wanted = [BOOK if word == "book" else word for word in given.only or ("oldest", "book", "newest")]
+    for version, name, asked in (row for row in plan(given.python or PYTHONS) if row[1] in wanted):
         say(f"Python {version}, {name} torch ({asked})")
         row = _row(version, name, asked, given.largest, tests=not given.list)
         result.append(row)
@@ -220,7 +248,7 @@ def _row(version: str, name: str, asked: str, largest: float, *, tests: bool) ->
     if python is None:
         return row | {"result": f"Python {version} was not found on this machine"}
     folder = WORK / f"{version}-{name.replace(' ', '-')}"
-    wheel = fetch(asked, version, largest, folder.with_suffix(".wheel"))
+    wheel = fetch(asked, version, largest, folder.with_name(folder.name + ".wheel"))
     if isinstance(wheel, Refused) and name != BOOK:
         return row | {"result": wheel.reason}
     there = wheel.name if isinstance(wheel, Path) else f"{wheel.reason}; without torch"
@@ -228,7 +256,7 @@ def _row(version: str, name: str, asked: str, largest: float, *, tests: bool) ->
         return row | {"result": there}
     start = time.monotonic()
     try:
-        made = make(folder, python, wheel if isinstance(wheel, Path) else None)
+        made = make(folder, python, wheel if isinstance(wheel, Path) else None, version)
     except subprocess.CalledProcessError as error:
         return row | {"failed": True, "result": f"the environment could not be made: {error}"}
     status, found, tail = test(made, torch=isinstance(wheel, Path))
