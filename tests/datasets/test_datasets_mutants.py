@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
+import os
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from kexue import datasets
-from kexue.datasets import catalogue, loading
+from kexue.datasets import catalogue, loading, store
 from kexue.datasets.archives import ArchiveError
 from kexue.datasets.images import idx
 from kexue.datasets.sources import Source
@@ -77,3 +82,37 @@ def test_the_bar_counts_in_megabytes_and_vanishes(
         tick(15_000_000)
     assert "15.0M/30.0M" in capsys.readouterr().err
     assert datasets.info("tiny").download == spec.info.download
+
+
+def test_declarations_and_sources_cannot_be_changed_and_can_be_compared() -> None:
+    for spec in catalogue.SPECS.values():
+        for thing in (spec, spec.info, *spec.sources):
+            assert dataclasses.is_dataclass(thing)
+            assert thing == dataclasses.replace(thing)  # type: ignore[type-var]
+            field = dataclasses.fields(thing)[0].name
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(thing, field, getattr(thing, field))
+
+
+@pytest.mark.parametrize(("age", "left"), [(0.0, True), (24 * 3600 - 60.0, True), (24 * 3600 + 60.0, False)])
+def test_what_a_killed_process_left_is_cleared_away_after_a_day(tmp_path: Path, age: float, left: bool) -> None:
+    stale, other = tmp_path / ".part-digits-1", tmp_path / "part-of-mine"
+    for folder in (stale, other):
+        folder.mkdir()
+        (folder / "file").write_text("x")
+        os.utime(folder, (time.time() - age, time.time() - age))
+    store._sweep(tmp_path)
+    assert (stale.is_dir(), other.is_dir()) == (left, True)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "is full"), (errno.EDQUOT, "is full"), (errno.EROFS, "can't be written to"), (errno.EACCES, "can't be written to"),
+     (errno.EPERM, "can't be written to"), (errno.EIO, "can't be used")],
+)  # fmt: skip
+def test_an_error_of_the_disk_is_told_by_its_kind(tmp_path: Path, number: int, words: str) -> None:
+    told = store._disk_error(OSError(number, "the reason"), tmp_path)
+    assert told.startswith(("The disk that holds", "The data folder"))
+    assert words in told
+    assert "the reason" in told
+    assert "KEXUE_DATA" in told

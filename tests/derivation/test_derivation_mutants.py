@@ -192,3 +192,23 @@ def test_a_limit_is_refuted_where_the_distance_stays(distances: tuple[str, str],
     if example is not None:
         assert example.point == (("x", "3.0"), ("t", "0.0+1e-8"))
         assert (example.left, example.right) == ("7.0", "1.0")
+
+
+# --- where random points come from -------------------------------------------------------------------------------------
+
+
+def test_three_seeds_unless_others_are_named() -> None:
+    assert Sampling().seeds == (0, 1, 2)
+
+
+def test_an_error_is_planted_where_its_path_leads() -> None:
+    expression = a * sp.sin(x) + sp.exp(t * sp.Symbol("y") / 3)
+    new = sp.Symbol("new")
+    planted = {node: mutate._planted(expression, path, new) for node, path in mutate._positions(expression)}
+    assert planted.pop(expression) == new
+    assert len(planted) > 8
+    for node, wrong in planted.items():  # each node occurs once
+        assert wrong == expression.subs(node, new)
+    inner = sp.cos(sp.Add(x, sp.Mul(2, t, evaluate=False), evaluate=False))
+    (place,) = [path for node, path in mutate._positions(inner) if node == t]
+    assert mutate._planted(inner, place, x) == sp.cos(3 * x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -93,6 +94,34 @@ def test_a_thousandth_beyond_the_ends_is_rounding_and_more_is_not(values: list[f
     else:
         with pytest.raises(ValueError, match=rf"must lie in \[0, 1\], got {low} to {high}; from"):
             features.unit_range(given)
+
+
+@pytest.mark.parametrize(("size", "wide"), [(8, 32), (20, 50), (64, 32)])
+def test_a_slope_stays_a_slope_with_pixels_at_their_centres(size: int, wide: int) -> None:
+    """Linear interpolation keeps x ↦ x where it is not near the rim; the centre of pixel i of n lies at (i + ½) / n."""
+    slope = (torch.arange(size) + 0.5) / size
+    found = (features._scaled(slope.expand(size, size)[None, None], wide)[0, 0] * 128 + 127) / 255
+    want = ((torch.arange(wide) + 0.5) / wide).expand(wide, wide)
+    rim = -(-wide // size) + 1 if wide > size else 2
+    assert torch.allclose(found[:, rim:-rim], want[:, rim:-rim], atol=1e-5)
+    turned = (features._scaled(slope[:, None].expand(size, size)[None, None], wide)[0, 0] * 128 + 127) / 255
+    assert torch.allclose(turned, found.T, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 1, 5), (2, 3, 4, 1), (1, 1, 1)])
+def test_pictures_one_pixel_wide_are_pictures(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]) -> None:
+    model = Noted()
+    monkeypatch.setattr(features, "_imagenet", lambda device: model)
+    assert len(imagenet_features(torch.rand(*shape), size=32)) == shape[0]
+    assert model.seen == [(shape[0], 3, 32, 32)]
+
+
+def test_the_size_is_given_by_name() -> None:
+    for function in (imagenet_features, imagenet_probabilities):
+        size = inspect.signature(function).parameters["size"]
+        assert (size.kind, size.default) == (inspect.Parameter.KEYWORD_ONLY, 224)
+    with pytest.raises(ValueError, match="the size must be at least 32 pixels, got 31"):
+        imagenet_features(PICTURES[:1], size=31)
 
 
 def test_bytes_become_shares_of_255() -> None:
