@@ -9,6 +9,10 @@ import pytest
 import torch
 
 from kexue.generative import energy_gan_plane_plots as plots
+from kexue.generative.energy_gan import interpolate_density
+from kexue.generative.energy_gan_entropy import fit_toy, heavy_ball
+from kexue.generative.energy_gan_experiments import EXPERIMENTS, _words
+from kexue.generative.energy_gan_plane import LAWS, REACH, coverage
 from kexue.generative.energy_gan_plane_explorer import RUNS, Film, training_run_explorer
 from kexue.generative.energy_gan_training import EnergyGAN, Game
 from kexue.records import load
@@ -111,3 +115,79 @@ def test_the_landscape_fills_its_scale_and_each_quantity_has_its_colour() -> Non
     assert (reals["colour"], reals["label"], fakes["colour"], fakes["label"]) == ("three", "reals", "two", "fakes")
     assert {line["colour"] for line in by_kind["line"]} == {"two"}
     assert len(RUNS) == 4
+
+
+# --- formulae at their edges -------------------------------------------------------------------------------------------
+
+
+def test_a_segment_holds_its_lower_end_and_not_its_upper_one() -> None:
+    x = torch.tensor([-0.001, 0.0, 1.0, 1.999, 2.0, 2.001], dtype=torch.float64)
+    zero, two = torch.zeros(1, dtype=torch.float64), torch.full((1,), 2.0, dtype=torch.float64)
+    for pair in ((zero, two), (two, zero)):
+        assert interpolate_density(x, *pair).tolist() == [0, 0.5, 0.5, 0.5, 0, 0]
+
+
+@pytest.mark.parametrize(("noise", "steps"), [(0.0, 4), (0.3, 3), (0.0, 1)])
+def test_the_toy_descends_by_steps_that_shrink_to_nought(noise: float, steps: int) -> None:
+    """The gradients of E(x − m)²/2s² by hand, on the same draws; the k-th of n steps is 0.1 s² (1 − k/n) times as long."""
+    m, s, batch = 0.7, 2.0, 50
+    found = fit_toy("none", m, s, generator=torch.Generator().manual_seed(3), noise=noise, steps=steps, batch=batch)
+    draw = torch.Generator().manual_seed(3)
+    mean, width = 0.0, s / 2
+    for k in range(steps):
+        z, xi = (row.numpy() for row in torch.randn(2, batch, generator=draw, dtype=torch.float64))
+        off = (mean + width * z + noise * xi - m) / s**2
+        size = 0.1 * s**2 * (1 - k / steps)
+        mean, width = mean - size * off.mean(), width - size * (off * z).mean()
+        assert float(found.means[k]) == pytest.approx(mean, abs=1e-12)
+        assert float(found.widths[k]) == pytest.approx(width, abs=1e-12)
+
+
+def test_a_heavy_ball_without_momentum_and_without_steps() -> None:
+    start = torch.tensor([1.0, -2.0])
+    assert torch.equal(heavy_ball(lambda x: x, start, step=0.5, beta=0.0, steps=0), start[None])
+    assert torch.equal(heavy_ball(lambda x: x, start, step=0.5, beta=0.0, steps=2), torch.stack([start, start / 2, start / 4]))
+    for bad in ({"step": 0.0, "beta": 0.0, "steps": 1}, {"step": 1.0, "beta": -0.1, "steps": 1}, {"step": 1.0, "beta": 1.0, "steps": 1},
+                {"step": 1.0, "beta": 0.5, "steps": -1}):  # fmt: skip
+        with pytest.raises(ValueError, match="expected a step above 0"):
+            heavy_ball(lambda x: x, start, **bad)  # type: ignore[arg-type]
+
+
+def test_a_piece_is_covered_by_a_quarter_of_its_fair_share() -> None:
+    law = LAWS["ring"]
+    assert (law.pits, len(law.centres), REACH) == (8, 8, 3.0)
+    far = torch.full((1, 2), 50.0)
+    for count, covered in ((1, 1), (0, 0)):  # 32 fakes, of which a fair share is 4 a piece and a quarter of that is one
+        fake = torch.cat([law.centres[3:4].expand(count, 2), far.expand(32 - count, 2)])
+        held, good = coverage(law, fake)
+        assert (int(held), float(good)) == (covered, count / 32)
+    fake = torch.cat([law.centres[3:4], far.expand(32, 2)])  # 33 fakes: one is too few
+    assert int(coverage(law, fake)[0]) == 0
+    away = torch.tensor([1.0, 0.0]) * law.spread
+    for reach, good in ((2.999, 1.0), (3.001, 0.0)):
+        assert float(coverage(law, law.centres[:1] + reach * away)[1]) == good
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    ({}, "softplus loss, slope penalty on data"),
+    ({"penalty_fake": 1.0}, "softplus loss, slope penalty on data and on fakes"),
+    ({"penalty_real": 0.0, "loss": "hinge"}, "hinge loss"),
+    ({"entropy": 0.2, "loss": "linear"}, "linear loss, slope penalty on data, entropy term"),
+])  # fmt: skip
+def test_settings_in_words(settings: dict[str, Any], words: str) -> None:
+    assert _words(EnergyGAN(name="a/b", **settings)) == words
+
+
+def test_the_experiments_of_the_chapter_and_what_their_evaluation_may_differ_by() -> None:
+    by_kind: dict[str, list[Any]] = {}
+    for experiment in EXPERIMENTS:
+        by_kind.setdefault(type(experiment).__name__, []).append(experiment)
+    assert {kind: len(found) for kind, found in by_kind.items()} == {"Variant": 9, "LeftOut": 10, "Stacked": 2}
+    assert dict(by_kind["Variant"][0].tolerance) == {"*": 0.02, "kid": 0.02, "frechet": 0.3}
+    assert dict(by_kind["LeftOut"][0].tolerance) == {"*": 0.02}
+    assert dict(by_kind["Stacked"][0].tolerance) == {"modes": 10, "divergence": 0.05}
+    assert [e.left_out for e in by_kind["LeftOut"]] == list(range(10))
+    assert {e.steps for e in by_kind["LeftOut"]} == {6000}
+    assert {e.steps for e in [*by_kind["Variant"], *by_kind["Stacked"]]} == {12_000}
+    small = by_kind["Variant"][0].small()
+    assert (small.steps, small.batch, small.width, small.energy_width, small.rate, small.decay) == (1000, 32, 16, 16, 2e-3, 0.99)
