@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from kexue.derivation import Derivation, functions, mutate, sn
+from kexue.derivation import Derivation, evaluate, functions, mutate, obligations, sampling, sn
 from kexue.derivation.checks import Identity, _compare, _sweep
-from kexue.derivation.evaluate import context_of
+from kexue.derivation.evaluate import Evaluator, Undefined, context_of
 from kexue.derivation.obligations import MeanClaim, _approach, _mean
 from kexue.derivation.premises import _jet_name
 from kexue.derivation.sampling import Sampling
@@ -212,3 +213,111 @@ def test_an_error_is_planted_where_its_path_leads() -> None:
     inner = sp.cos(sp.Add(x, sp.Mul(2, t, evaluate=False), evaluate=False))
     (place,) = [path for node, path in mutate._positions(inner) if node == t]
     assert mutate._planted(inner, place, x) == sp.cos(3 * x)
+
+
+class Ends(random.Random):
+    """Always draws the lower, or the upper, end of what may be drawn."""
+
+    def __init__(self, *, upper: bool) -> None:
+        super().__init__(0)
+        self.upper = upper
+
+    def uniform(self, a: float, b: float) -> float:
+        return b if self.upper else a
+
+    def choice(self, seq: Any) -> Any:
+        return seq[-1 if self.upper else 0]
+
+
+@pytest.mark.parametrize(
+    ("assumed", "interval", "low", "high"),
+    [
+        ({"positive": True}, None, 2**-1.7, 2**1.7),
+        ({"nonnegative": True}, None, 2**-1.7, 2**1.7),
+        ({"negative": True}, None, -(2**-1.7), -(2**1.7)),
+        ({"nonpositive": True}, None, -(2**-1.7), -(2**1.7)),
+        ({"imaginary": True}, None, complex(0, -0.3), complex(0, 2)),
+        ({"real": True}, None, -0.2, 2.2),
+        ({}, None, complex(-1.5, -0.2), complex(1.5, 1.5)),
+        ({"real": True}, (2, 5), 2.0, 5.0),
+        ({"integer": True}, None, -5, 6),
+        ({"integer": True, "positive": True}, None, 1, 6),
+        ({"integer": True, "even": True}, None, -4, 6),
+        ({"integer": True}, (sp.Rational(1, 2), sp.Rational(9, 2)), 1, 4),
+        ({"prime": True}, (2, 12), 2, 11),
+    ],
+)
+def test_random_numbers_lie_between_these_ends(assumed: dict[str, bool], interval: Any, low: complex, high: complex) -> None:
+    symbol = sp.Symbol("s", **assumed)
+    found = [sampling.draw(symbol, interval, Ends(upper=upper)) for upper in (False, True)]
+    assert found == pytest.approx([low, high], abs=1e-12)
+    assert all(sampling.admissible(symbol, value, interval) for value in found)
+
+
+def test_coefficients_are_sixty_fourths() -> None:
+    found = [sampling._coefficient(Ends(upper=upper)) for upper in (False, True)]
+    assert found == [-sp.Rational(13, 64), sp.Rational(90, 64)]  # 0.2 and 1.4
+    assert sampling._coefficient(Ends(upper=True), 0.1, 0.4) == sp.Rational(26, 64)
+
+
+@pytest.mark.parametrize(
+    ("assumption", "yes", "no"),
+    [
+        ("positive", [0.5, 3], [0, -0.5]), ("negative", [-0.5, -3], [0, 0.5]), ("nonnegative", [0, 0.5], [-0.5]),
+        ("nonpositive", [0, -0.5], [0.5]), ("nonzero", [0.5, -2], [0]), ("integer", [0, -3, 2.0], [0.5, -2.5]),
+        ("even", [0, -2, 4], [1, -3]), ("odd", [1, -3], [0, 2]), ("prime", [2, 3, 11], [1, 4, 2.5]), ("real", [0.0, -1.5], [1j, 1 + 0.1j]),
+    ],
+)  # fmt: skip
+def test_assumptions_are_obeyed(assumption: str, yes: list[complex], no: list[complex]) -> None:
+    symbol = sp.Symbol("s", **{assumption: True})
+    assert [sampling.admissible(symbol, value, None) for value in yes] == [True] * len(yes)
+    assert [sampling.admissible(symbol, value, None) for value in no] == [False] * len(no)
+
+
+def test_intervals_hold_their_ends() -> None:
+    symbol = sp.Symbol("s")
+    assert [sampling.admissible(symbol, v, (1, 2)) for v in (1, 2, 1.5, 0.999, 2.001, 1.5 + 0.1j)] == [True] * 3 + [False] * 3
+    assert Sampling(domain=((symbol, (1, 2)),)).interval(symbol) == (1, 2)
+    assert Sampling().interval(symbol) is None
+    assert (Sampling().digits, Sampling().points, Sampling().where) == (30, 4, ())
+
+
+@pytest.mark.parametrize(("claimed", "of", "to", "direction", "shown"), [
+    (1, sp.sin(x) / x, 0, "+", True), (2, sp.sin(x) / x, 0, "+", False), (sp.oo, 1 / x, 0, "+", True), (-sp.oo, 1 / x, 0, "-", True),
+    (sp.oo, 1 / x, 0, "-", False), (U(0, t), U(x, t), 0, "+", False), (sn(0, a / (1 + a)), sn(x, a / (1 + a)), 0, "+", False),
+])  # fmt: skip
+def test_limits_that_sympy_finds(claimed: sp.Expr, of: sp.Expr, to: int, direction: str, shown: bool) -> None:
+    """Of functions that SymPy does not know it would assume that they are continuous: it is not asked."""
+    claim: Any = SimpleNamespace(of=of, value=sp.sympify(claimed), to=sp.sympify(to), variable=x, direction=direction)
+    assert obligations._limit_by_sympy(claim, Sampling()) is shown
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_sums_and_products_of_finitely_many_terms(count: int) -> None:
+    n = sp.Symbol("n", integer=True)
+    evaluator = Evaluator(context_of(30), {a: context_of(30).mpf("0.5")})
+    total = evaluator(sp.Sum(a**n, (n, 1, count)))
+    assert abs(total - (1 - evaluator.context.mpf("0.5") ** count)) < evaluator.context.mpf(10) ** -28
+    product = evaluator(sp.Product(a + n, (n, 0, count)))
+    want = evaluator.context.fprod(evaluator.context.mpf("0.5") + k for k in range(count + 1))
+    assert abs(product / want - 1) < evaluator.context.mpf(10) ** -28
+
+
+def test_too_many_terms_are_not_begun() -> None:
+    n = sp.Symbol("n", integer=True)
+    evaluator = Evaluator(context_of(20), {a: context_of(20).mpf(1)})
+    most = evaluate._MOST_TERMS
+    assert evaluator(sp.Sum(a**n, (n, 0, most))) == most + 1
+    with pytest.raises(Undefined, match="too many terms"):
+        evaluator(sp.Sum(a**n, (n, 0, most + 1)))
+
+
+def test_integrals_that_settle_and_one_that_does_not() -> None:
+    evaluator = Evaluator(context_of(30), {})
+    root = evaluator(sp.Integral(sp.exp(-(x**2)), (x, -sp.oo, sp.oo)))
+    assert abs(root - evaluator.context.sqrt(evaluator.context.pi)) < evaluator.context.mpf(10) ** -25
+    assert abs(Evaluator(context_of(20), {})(sp.Integral(x * t, (t, 0, x), (x, 0, 2))) - 2) < evaluator.context.mpf(10) ** -15
+    with pytest.raises(Undefined, match="the quadrature does not settle"):
+        evaluator(sp.Integral(sp.sign(x - sp.sqrt(2) / 3) * sp.cos(100 * x), (x, 0, 1)))
+    with pytest.raises(Undefined, match="an integral without limits has no value"):
+        Evaluator(context_of(20), {x: context_of(20).mpf(1)})(sp.Integral(sp.exp(-(x**2)), x))
