@@ -90,9 +90,25 @@ def test_the_reference_has_each_module_once_in_the_order_of_the_chapters() -> No
     by_name = {p.name: p for p in pages}
     assert by_name["05-gumbel-softmax"].modules[0] == "mathematics.gumbel_softmax"
     assert by_name["05-gumbel-softmax"].title == "Library 5: gumbel_softmax"
-    assert "generative.scores" in by_name["21-shared-generative"].modules
+    assert "generative.scores" in by_name["21x-shared-generative"].modules
     trainer = {f"training.{path.stem}" for path in (assets.LIB / "training").glob("[!_]*.py")}
     assert trainer == {m for m in listed if m.startswith("training.")}
+
+
+def test_what_the_chapters_of_a_part_share_stands_behind_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part with one module for each of its chapters and one more: the pages' names are in the book's order."""
+    for part in chapters.parts():
+        (tmp_path / part.slug).mkdir()
+        for name in ("__init__", "a_helper", "zoo", *(c.slug.replace("-", "_") + "_laws" for c in part.chapters)):
+            (tmp_path / part.slug / f"{name}.py").touch()
+    monkeypatch.setattr(library, "LIB", tmp_path)
+    names = [p.name for p in library.pages()]
+    assert names == sorted(names)
+    assert len(names) == len(library.GROUND) + 36 + 5
+    shared = {p.name: p.modules for p in library.pages() if "x-shared" in p.name}
+    assert shared["06x-shared-mathematics"] == ("mathematics.a_helper", "mathematics.zoo")
+    (trainer,) = [p for p in library.pages() if p.title == "Library: training"]
+    assert trainer.modules == ("training", "training.a_helper", "training.zoo")
 
 
 def test_a_page_of_the_reference_as_text() -> None:

@@ -133,7 +133,7 @@ def _of_part(part: Part) -> list[Page]:
             made.append(Page(stem, group, title, f"chapter {chapter.no}: {chapter.title}", lead, tuple(names)))
     shared = held.get(None)
     if shared and part.slug not in GROUND:
-        stem, lead = f"{part.chapters[-1].no:02d}-shared-{part.slug}", f"Modules of `kexue.{part.slug}` that several chapters use."
+        stem, lead = f"{part.chapters[-1].no:02d}x-shared-{part.slug}", f"Modules of `kexue.{part.slug}` that several chapters use."
         title, label = f"Library {part.number}: shared modules", f"modules that the chapters of part {part.number} share"
         made.append(Page(stem, group, title, label, lead, tuple(shared)))
     return made
