@@ -6,7 +6,7 @@ the kernel
 
 .. math:: k_\\alpha(d)=\\Bigl(1+\\frac{d^2}{\\alpha}\\Bigr)^{-\\alpha},
 
-which is Student's for :math:`\\alpha=1` and Gaussian for :math:`\\alpha=\\infty`, normalised over each row (as in SNE and in the post) or over
+which is Student's for :math:`\\alpha=1` and Gaussian for :math:`\\alpha=\\infty`, normalised over each row (SNE, the post) or over
 all pairs (as in t-SNE). The cost is the entropy of :mod:`kexue.mathematics.minimum_entropy`.
 """
 
