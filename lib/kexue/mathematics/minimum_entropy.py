@@ -83,7 +83,7 @@ def conditional_entropy(joint: Tensor) -> Tensor:
     r"""The floor :math:`H(J\mid I)=-\sum_{ij}p(i,j)\log c(j\mid i)` in nats: no arrangement costs less.
 
     >>> conditional_entropy(torch.full((4, 4), 1 / 16, dtype=torch.float64)).exp()
-    tensor(4.0000, dtype=torch.float64)
+    tensor(4., dtype=torch.float64)
     """
     surprise: Tensor = -torch.special.xlogy(joint, conditional(joint))  # (N, N)
     return surprise.sum()
@@ -212,7 +212,7 @@ def fit(
         generator: source of the starts.
 
     Returns:
-        ``vectors`` (N, n), ``contexts`` (N, n), the same object as the vectors if tied, and S in nats.
+        ``vectors`` (N, n), ``contexts`` (N, n), which are the vectors again if tied, and S in nats.
 
     Raises:
         ValueError: an unknown model, a dimension or number of starts below one.
@@ -236,7 +236,7 @@ def fit(
             value = cost().item()
         if best is None or value < best[2]:
             vectors = leaf.detach()
-            best = (vectors[0], vectors[0] if tied else vectors[1], value)
+            best = (vectors[0], vectors[-1], value)
     assert best is not None  # at least one start
     return best
 

@@ -62,7 +62,7 @@ def neighbours(x: Tensor, perplexity: float, *, tolerance: float = 1e-12) -> Ten
         raise ValueError(f"expected points (N, n) and a perplexity between 1 and N - 1, got shape {tuple(x.shape)} and {perplexity}")
     d2 = squared_distances(x)
     nearest = without_self(-d2).max(1, keepdim=True).values
-    d2 = d2 + nearest  # the softmax does not mind, and exp never underflows for all
+    d2 = (d2 + nearest).fill_diagonal_(0)  # the softmax does not mind, and exp never underflows for all
     centre = d2.sum(1, keepdim=True).div(len(x) - 1).clamp_min(torch.finfo(x.dtype).tiny).log()
     low, high = -centre - 30, -centre + 30  # of log beta
     for _ in range(200):
