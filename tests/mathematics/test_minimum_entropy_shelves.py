@@ -29,10 +29,10 @@ def test_slots() -> None:
 
 
 def test_two_communities_by_hand() -> None:
-    joint = shelves.two_communities((2, 1), across=0.5)
+    joint = shelves.communities(2, (2, 1), across=0.5)
     weights = np.array([[0, 2, 2, 1], [2, 0, 1, 0.5], [2, 1, 0, 2], [1, 0.5, 2, 0]])
     assert joint == pytest.approx(weights / 17, abs=1e-15)
-    assert shelves.two_communities() == pytest.approx(shelves.two_communities((5, 4, 3, 2), across=0.1))
+    assert shelves.two_communities() == pytest.approx(shelves.communities(2, (5, 4, 3, 2), across=0.1))
 
 
 @pytest.mark.parametrize(("entrance", "together"), [(1.0, 1.0), (0.3, 2.0), (0.0, 1.0), (1.0, 0.0)])

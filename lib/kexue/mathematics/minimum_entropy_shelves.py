@@ -22,6 +22,7 @@ from scipy.optimize import linear_sum_assignment
 __all__ = [
     "Library",
     "anneal",
+    "communities",
     "exhaustive",
     "hall",
     "library",
@@ -53,16 +54,29 @@ def hall(columns: int, rows: int) -> Array:
     return np.array([[x, y + 1.0] for y in range(rows) for x in across])
 
 
-def two_communities(popularity: Sequence[float] = (5, 4, 3, 2), *, across: float = 0.1) -> Array:
-    """The records of a toy library: two subjects with the same popularities, books of one subject are borrowed together.
+def communities(subjects: int, popularity: Sequence[float], *, across: float) -> Array:
+    """The records of a toy library whose subjects are alike: books of one subject are borrowed together.
 
     ``P[i, j]`` is proportional to ``popularity[i] * popularity[j]``, times `across` if the subjects differ, and 0 for i = j.
+
+    Args:
+        subjects: how many.
+        popularity: of the books of each subject.
+        across: affinity of books of different subjects, where those of the same have 1.
+
+    Returns:
+        The joint law, (N, N) with N = subjects * len(popularity), subject by subject.
     """
-    weight = np.array([*popularity, *popularity])
-    subject = np.repeat([0, 1], len(popularity))
+    weight = np.tile(np.asarray(popularity, dtype=float), subjects)
+    subject = np.repeat(np.arange(subjects), len(popularity))
     joint = np.outer(weight, weight) * np.where(subject[:, None] == subject, 1.0, across)
     np.fill_diagonal(joint, 0.0)
     return np.asarray(joint / joint.sum())
+
+
+def two_communities() -> Array:
+    """The toy library of eight books: two subjects with popularities 5, 4, 3, 2 each, affinity 0.1 across."""
+    return communities(2, (5, 4, 3, 2), across=0.1)
 
 
 # --------------------------------------------------------------------------------------------------------------------- the cost
