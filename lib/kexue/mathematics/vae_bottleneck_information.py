@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kexue.mathematics.vae_bottleneck_linear import level_for_rate
+
 __all__ = [
     "Bottleneck",
     "binary_curve",
@@ -23,6 +25,7 @@ __all__ = [
     "mutual_information",
     "squared_correlations",
     "vector_gaussian_bottleneck",
+    "vector_gaussian_curve",
 ]
 
 
@@ -35,7 +38,8 @@ def check_table(joint: Tensor) -> Tensor:
 
 def entropy(p: Tensor) -> Tensor:
     """Entropy along the last axis, in nats; empty cells count nothing."""
-    return torch.special.entr(p).sum(-1)
+    total: Tensor = torch.special.entr(p).sum(-1)
+    return total
 
 
 def mutual_information(joint: Tensor) -> Tensor:
@@ -94,6 +98,19 @@ def vector_gaussian_bottleneck(squared: Tensor, multiplier: float) -> tuple[Tens
     return torch.where(awake, kept, 0.0), torch.where(awake, told, 0.0)
 
 
+def vector_gaussian_curve(squared: Tensor, kept: float) -> Tensor:
+    r"""The best :math:`I(T;Y)` of a normal vector for `kept` nats about the input: once more a filling.
+
+    The heights are the signal-to-noise ratios :math:`\rho_i^2/(1-\rho_i^2)`, the level is :math:`1/(b-1)`.
+
+    Args:
+        squared: squared canonical correlations ``(n,)``, in [0, 1), not all zero.
+        kept: nats, above 0.
+    """
+    level = level_for_rate(squared / (1 - squared), kept)
+    return vector_gaussian_bottleneck(squared, 1 + 1 / level)[1].sum()
+
+
 # --8<-- [end:gaussian]
 
 
@@ -115,7 +132,8 @@ def squared_correlations(xx: Tensor, xy: Tensor, yy: Tensor) -> Tensor:
         raise ValueError(f"expected (n, n), (n, m) and (m, m), got {tuple(xx.shape)}, {tuple(xy.shape)} and {tuple(yy.shape)}")
     left = torch.linalg.solve_triangular(torch.linalg.cholesky(xx), xy, upper=False)
     whitened = torch.linalg.solve_triangular(torch.linalg.cholesky(yy), left.T, upper=False)
-    return torch.linalg.svdvals(whitened).square()
+    squared: Tensor = torch.linalg.svdvals(whitened).square()
+    return squared
 
 
 def critical_multipliers(squared: Tensor) -> Tensor:
