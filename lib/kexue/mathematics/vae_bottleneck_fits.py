@@ -7,6 +7,7 @@ is a function of the data's covariance alone, so each step has the exact gradien
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,15 +21,15 @@ __all__ = ["BottleneckFit", "LinearFit", "canonical_joint", "fit_gaussian_bottle
 
 
 class LinearFit(NamedTuple):
-    """A trained linear VAE.
+    """Linear VAEs trained at m prices.
 
     Attributes:
-        encoder: ``(k, n)``.
-        decoder: ``(n, k)``.
-        log_variance: ``(k,)`` of the code's noise.
-        rates: nats of each coordinate ``(k,)``.
-        distortion: mean squared error.
-        history: loss at every step.
+        encoder: ``(m, k, n)``.
+        decoder: ``(m, n, k)``.
+        log_variance: ``(m, k)`` of the code's noise.
+        rates: nats of each coordinate ``(m, k)``.
+        distortion: mean squared error ``(m,)``.
+        history: loss at every step ``(steps, m)``.
     """
 
     encoder: Tensor
@@ -44,21 +45,20 @@ def linear_parts(encoder: Tensor, decoder: Tensor, log_variance: Tensor, covaria
     r"""Rate of each coordinate and squared error of ``z = A x + s noise``, ``x̂ = W z``, exactly.
 
     Args:
-        encoder: A ``(k, n)``.
-        decoder: W ``(n, k)``.
-        log_variance: :math:`\log s^2` ``(k,)``.
+        encoder: A ``(..., k, n)``.
+        decoder: W ``(..., n, k)``.
+        log_variance: :math:`\log s^2` ``(..., k)``.
         covariance: of the centred data ``(n, n)``.
 
     Returns:
-        Rates ``(k,)`` in nats and the error.
+        Rates ``(..., k)`` in nats and the error ``(...)``.
     """
     variance = log_variance.exp()
-    seen = encoder @ covariance  # (k, n)
-    power = (seen * encoder).sum(1)  # (k,), variance of the code's mean
-    rates = 0.5 * (power + variance - 1 - log_variance)
-    cross = (seen * decoder.T).sum()
-    error = covariance.trace() - 2 * cross + ((decoder.T @ decoder) * (seen @ encoder.T)).sum() + (decoder.square().sum(0) * variance).sum()
-    return rates, error
+    seen = encoder @ covariance  # (..., k, n)
+    rates = 0.5 * ((seen * encoder).sum(-1) + variance - 1 - log_variance)
+    cross = (seen * decoder.mT).sum((-2, -1))
+    both = ((decoder.mT @ decoder) * (seen @ encoder.mT)).sum((-2, -1))
+    return rates, covariance.trace() - 2 * cross + both + (decoder.square().sum(-2) * variance).sum(-1)
 
 
 # --8<-- [end:parts]
@@ -77,9 +77,9 @@ def sampled_parts(
 # --8<-- [start:fit]
 def fit_linear_vae(
     covariance: Tensor,
+    betas: Sequence[float],
     *,
     size: int,
-    beta: float,
     noise: float,
     steps: int = 3000,
     learning_rate: float = 1e-2,
@@ -87,10 +87,12 @@ def fit_linear_vae(
 ) -> LinearFit:
     r"""Minimise :math:`\frac{1}{2\sigma^2}E|x-\hat x|^2+\beta R` over encoder, decoder and the code's noise by Adam.
 
+    Several prices are trained side by side from the same start; none touches another, since Adam looks at each number by itself.
+
     Args:
         covariance: of the data ``(n, n)``.
+        betas: m prices of a nat.
         size: number k of coordinates of the code.
-        beta: price of a nat.
         noise: the decoder's variance :math:`\sigma^2`.
         steps: of Adam.
         learning_rate: kept for four fifths of the steps, then falling to zero along a line.
@@ -101,32 +103,38 @@ def fit_linear_vae(
     """
     if size < 1 or covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1]:
         raise ValueError(f"covariance must be (n, n) and size at least 1, got {tuple(covariance.shape)} and {size}")
-    check_level(beta * noise)
-    n = len(covariance)
-    encoder, decoder = (0.1 * torch.randn(shape, generator=generator, dtype=covariance.dtype) for shape in ((size, n), (n, size)))
-    log_variance = torch.zeros(size, dtype=covariance.dtype)
-    optimiser = torch.optim.Adam([leaf.requires_grad_() for leaf in (encoder, decoder, log_variance)], lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, 5 * (1 - step / steps)))
-    history = torch.empty(steps)
+    prices = torch.tensor(betas, dtype=covariance.dtype)  # (m,)
+    check_level(prices * noise)
+    m, n = len(prices), len(covariance)
+    start = [0.1 * torch.randn(shape, generator=generator, dtype=covariance.dtype) for shape in ((size, n), (n, size))]
+    encoder, decoder = (matrix.repeat(m, 1, 1) for matrix in start)
+    log_variance = torch.zeros(m, size, dtype=covariance.dtype)
+    optimiser, schedule = _adam([encoder, decoder, log_variance], learning_rate, steps)
+    history = torch.empty(steps, m)
     for step in range(steps):
         rates, error = linear_parts(encoder, decoder, log_variance, covariance)
-        loss = error / (2 * noise) + beta * rates.sum()
+        loss = error / (2 * noise) + prices * rates.sum(-1)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
         history[step] = loss.detach()
     a, w, log_s2 = encoder.detach(), decoder.detach(), log_variance.detach()
-    rates, error = linear_parts(a, w, log_s2, covariance)
-    return LinearFit(a, w, log_s2, rates, error, history)
+    return LinearFit(a, w, log_s2, *linear_parts(a, w, log_s2, covariance), history)
 
 
 # --8<-- [end:fit]
 
 
+def _adam(leaves: list[Tensor], rate: float, steps: int) -> tuple[torch.optim.Adam, torch.optim.lr_scheduler.LambdaLR]:
+    """Adam whose rate falls along a line in the last fifth of the steps."""
+    optimiser = torch.optim.Adam([leaf.requires_grad_() for leaf in leaves], lr=rate)
+    return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, 5 * (1 - step / steps)))
+
+
 # ------------------------------------------------------------------------------------------------------------- a joint normal to learn
 class BottleneckFit(NamedTuple):
-    """A trained linear bottleneck: ``A`` of shape (k, n), the code's variances (k,), and its two exact informations in nats."""
+    """Linear bottlenecks at m worths: ``A`` (m, k, n), the codes' variances (m, k), and their two exact informations in nats (m,)."""
 
     encoder: Tensor
     variance: Tensor
@@ -157,44 +165,51 @@ def canonical_joint(correlations: Tensor, *, generator: torch.Generator | None =
 
 # --8<-- [start:bottleneck]
 def fit_gaussian_bottleneck(
-    joint: Tensor, n: int, *, multiplier: float, size: int, steps: int = 1500, batch: int = 1024, generator: torch.Generator | None = None
+    joint: Tensor,
+    n: int,
+    worths: Sequence[float],
+    *,
+    size: int,
+    steps: int = 1000,
+    batch: int = 512,
+    generator: torch.Generator | None = None,
 ) -> BottleneckFit:
-    r"""Train a linear variational bottleneck, rate :math:`-\,b\,E\log q(y|t)`, on fresh draws of a joint normal.
+    r"""Train linear variational bottlenecks, rate :math:`-\,b\,E\log q(y|t)`, on fresh draws of a joint normal.
 
     Args:
         joint: covariance of input and target, the input's ``n`` coordinates first.
         n: size of the input.
-        multiplier: worth b of a nat about the target.
+        worths: m multipliers b, trained side by side on the same draws of input and target.
         size: number of coordinates of the code.
         steps: of Adam.
         batch: pairs drawn in each.
         generator: source of all draws.
 
     Returns:
-        The encoder, with the *exact* information that it keeps and tells, from the covariances: no estimate judges the training.
+        The encoders, with the *exact* information that they keep and tell, from the covariances: no estimate judges the training.
     """
-    m, dtype = len(joint) - n, joint.dtype
-    root = torch.linalg.cholesky(joint)
-    encoder = 0.1 * torch.randn(size, n, generator=generator, dtype=dtype)
-    decoder = 0.1 * torch.randn(m, size, generator=generator, dtype=dtype)
+    m, k, dtype = len(joint) - n, len(worths), joint.dtype
+    root, price = torch.linalg.cholesky(joint), torch.tensor(worths, dtype=dtype)
+    encoder, decoder = ((0.1 * torch.randn(shape, generator=generator, dtype=dtype)).repeat(k, 1, 1) for shape in ((size, n), (m, size)))
     # q(y|t) is a normal law with any covariance: the last leaf holds the triangular root of its precision, the diagonal as logarithm
-    leaves = [encoder, decoder, torch.zeros(size, dtype=dtype), torch.zeros(m, m, dtype=dtype)]
-    optimiser = torch.optim.Adam([leaf.requires_grad_() for leaf in leaves], lr=0.02)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    log_variance, precision = torch.zeros(k, 1, size, dtype=dtype), torch.zeros(k, m, m, dtype=dtype)
+    optimiser, schedule = _adam([encoder, decoder, log_variance, precision], 0.02, steps)
     for _ in range(steps):
         x, y = (torch.randn(batch, n + m, generator=generator, dtype=dtype) @ root.T).split([n, m], 1)
-        mean = x @ leaves[0].T
-        t = sample_code(mean, leaves[2].expand_as(mean), generator=generator)
-        whiten = leaves[3].tril(-1) + leaves[3].diagonal().exp().diag()
-        error = (y - t @ leaves[1].T) @ whiten.T
-        told = gaussian_log_density(error, error * 0, error * 0).mean() + leaves[3].diagonal().sum()
-        loss = gaussian_kl(mean, leaves[2].expand_as(mean)).mean() - multiplier * told
+        mean = x @ encoder.mT  # (k, batch, size)
+        t = sample_code(mean, log_variance.expand_as(mean), generator=generator)
+        scale = precision.diagonal(dim1=1, dim2=2)  # (k, m)
+        whiten = precision.tril(-1) + scale.exp().diag_embed()
+        error = (y - t @ decoder.mT) @ whiten.mT
+        told = gaussian_log_density(error, error * 0, error * 0).mean(-1) + scale.sum(-1)
+        loss = gaussian_kl(mean, log_variance.expand_as(mean)).mean(-1) - price * told
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
-    a, variance = leaves[0].detach(), leaves[2].detach().exp()
-    return BottleneckFit(a, variance, *_informations(a, variance, joint, n))
+    a, variance = encoder.detach(), log_variance.detach()[:, 0].exp()
+    both = torch.stack([torch.stack(_informations(one, noise, joint, n)) for one, noise in zip(a, variance, strict=True)])
+    return BottleneckFit(a, variance, both[:, 0], both[:, 1])
 
 
 # --8<-- [end:bottleneck]
