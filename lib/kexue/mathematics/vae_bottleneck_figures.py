@@ -138,6 +138,47 @@ def _log_mass(dimension: int) -> float:
     return (dimension / 2 - 1) * math.log(2) + math.lgamma(dimension / 2)
 
 
+def _road_panels() -> list[object]:
+    return [
+        p.Curves(
+            p.Line("shell", "relative", colour="one", fill=True, opacity=0.45, label="prior = circle"),
+            p.Line("along", "relative", colour="two", label="straight line"),
+            marks=[p.Mark(x="shrunk", label="mean length", colour="two")],
+            x_range=(0, 2), y_range=(0, 7), height=270, width=0.5, xlabel="length of the code over √d", ylabel="density",
+            title="How long is a code on the way?",
+            alt="The lengths of codes lie on a narrow shell; codes on the straight line are shorter, half-way by the square root "
+            "of two",
+        ),
+        p.Text(
+            [("straight: variance", "{variance:.3f}"), ("straight: length over the prior's", "{ratio:.3f}"),
+             ("circle: variance", "{unit:.3f}"), ("share of the prior that is shorter still", "{below:.4f}")],
+            width=0.5, title="Read-outs",
+        ),
+        p.Strip("straight", columns=5, height=80, title="Straight line: 0 to 5, 1 to 6, … 4 to 9"),
+        p.Strip("round", columns=5, height=80, title="Circle"),
+    ]  # fmt: skip
+
+
+def _road_laws() -> dict[str, str]:
+    density = "exp((count - 1) * log(r / {s}) - (r / {s})**2 / 2 - mass) / {s} * root"
+    return {
+        "count": "take(dimensions, size)",
+        "mass": "take(masses, size)",
+        "root": "sqrt(count)",
+        "r": "relative * root",
+        "variance": "t**2 + (1 - t)**2",
+        "scale": "sqrt(variance)",
+        "ratio": "scale",
+        "unit": "cos(t * pi / 2)**2 + sin(t * pi / 2)**2",
+        "shell": density.format(s="1"),
+        "along": density.format(s="scale"),
+        "shrunk": "scale * take(lengths, size) / root",
+        "below": "sum(shell * (relative < shrunk)) * spacing",
+        "straight": "average + (1 - t) * first + t * second",
+        "round": "average + cos(t * pi / 2) * first + sin(t * pi / 2) * second",
+    }
+
+
 def two_roads(images: Tensor, labels: Tensor, level: float) -> Explorer:
     """Slide between two codes along the straight line and along the circle: the length of the code, and what is decoded.
 
@@ -151,47 +192,14 @@ def two_roads(images: Tensor, labels: Tensor, level: float) -> Explorer:
     shrink = (1 - level / heights.clamp_min(1e-12)).clamp_min(0)
     pictures = ((data - mean) @ directions * shrink) @ directions.T  # what each mean code decodes to, without the average
     chosen = pictures[first_of_each(labels)].reshape(10, 8, 8)
-    density = "exp((count - 1) * log(r / {s}) - (r / {s})**2 / 2 - mass) / {s} * root"
     return Explorer(
         lambda: {},
         controls={
             "t": w.FloatSlider(value=0.25, min=0, max=1, step=0.01, description="share of the way, t", readout_format=".2f"),
             "size": w.SelectionSlider(options=[(str(d), i) for i, d in enumerate(DIMENSIONS)], value=2, description="size d of the code"),
         },
-        panels=[
-            p.Curves(
-                p.Line("shell", "relative", colour="one", fill=True, opacity=0.45, label="prior = circle"),
-                p.Line("along", "relative", colour="two", label="straight line"),
-                marks=[p.Mark(x="shrunk", label="mean length", colour="two")],
-                x_range=(0, 2), y_range=(0, 7), height=270, width=0.5, xlabel="length of the code over √d", ylabel="density",
-                title="How long is a code on the way?",
-                alt="The lengths of codes lie on a narrow shell; codes on the straight line are shorter, half-way by the square root "
-                "of two",
-            ),
-            p.Text(
-                [("straight: variance", "{variance:.3f}"), ("straight: length over the prior's", "{ratio:.3f}"),
-                 ("circle: variance", "{unit:.3f}"), ("share of the prior that is shorter still", "{below:.4f}")],
-                width=0.5, title="Read-outs",
-            ),
-            p.Strip("straight", columns=5, height=80, title="Straight line: 0 to 5, 1 to 6, … 4 to 9"),
-            p.Strip("round", columns=5, height=80, title="Circle"),
-        ],
-        derived={
-            "count": "take(dimensions, size)",
-            "mass": "take(masses, size)",
-            "root": "sqrt(count)",
-            "r": "relative * root",
-            "variance": "t**2 + (1 - t)**2",
-            "scale": "sqrt(variance)",
-            "ratio": "scale",
-            "unit": "cos(t * pi / 2)**2 + sin(t * pi / 2)**2",
-            "shell": density.format(s="1"),
-            "along": density.format(s="scale"),
-            "shrunk": "scale * take(lengths, size) / root",
-            "below": "sum(shell * (relative < shrunk)) * spacing",
-            "straight": "average + (1 - t) * first + t * second",
-            "round": "average + cos(t * pi / 2) * first + sin(t * pi / 2) * second",
-        },
+        panels=_road_panels(),
+        derived=_road_laws(),
         constants={
             "dimensions": np.array(DIMENSIONS, dtype=float),
             "masses": np.array([_log_mass(d) for d in DIMENSIONS]),
