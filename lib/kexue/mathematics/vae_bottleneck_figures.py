@@ -42,11 +42,11 @@ def _landscape(count: int) -> list[object]:
     return [
         p.Plane(
             layers=[
-                p.Band("floor", "water", x, colour="one", opacity=0.55, label="error (water)"),
-                p.Band("water", "crest", x, colour="two", opacity=0.75, label="rate: half this height, in e-folds"),
+                p.Band("floor", "water", x, colour="one", opacity=2.5, label="error (water)"),
+                p.Band("water", "crest", x, colour="two", opacity=3.5, label="rate: half this height, in e-folds"),
                 p.Mark(y="surface", label="level D", colour="one"),
             ],
-            x_range=(0, count), y_range=(math.log10(FLOOR), 0.0), y_ticks=TICKS, height=300, width=0.6,
+            x_range=(0, count), y_range=(math.log10(FLOOR), 0.2), y_ticks=TICKS, height=300, width=0.6,
             xlabel="principal direction", ylabel="variance", title="The landscape of the digits under water",
             alt="Variances of the principal directions as falling columns on a logarithmic scale; the part of a column above the "
             "water level is coded",
@@ -64,9 +64,9 @@ def _landscape(count: int) -> list[object]:
 
 def _pictures() -> list[object]:
     return [
-        p.Strip("originals", title="Ten digits", columns=10, height=70),
-        p.Strip("rebuilt", title="Decoded from the means of their codes", columns=10, height=70),
-        p.Strip("drawn", title="Decoded from draws of the prior", columns=10, height=70),
+        p.Strip("originals", title="Ten digits", columns=10, height=90, width=1.0),
+        p.Strip("rebuilt", title="Decoded from the means of their codes", columns=10, height=90, width=1.0),
+        p.Strip("drawn", title="Decoded from draws of the prior", columns=10, height=90, width=1.0),
         p.Text(
             [("rate", "{rate:.2f} nats"), ("rate", "{bits:.2f} bits"), ("squared error", "{distortion:.3f}"),
              ("coded directions", "{coded:.0f} of 64"), ("variance forgotten", "{lost:.1f} %")],
@@ -94,7 +94,7 @@ def water_level(images: Tensor, labels: Tensor) -> Explorer:
     ten_bits = level_for_rate(heights, 10 * math.log(2))
     return Explorer(
         lambda: {},
-        controls={"level": w.FloatLogSlider(value=0.05, min=-3, max=0, step=0.01, description="water level D = βσ²", readout_format=".4f")},
+        controls={"level": w.FloatLogSlider(value=0.05, min=-3, max=0.2, step=0.01, description="water level D = βσ²", readout_format=".4f")},
         panels=[*_landscape(keep), *_pictures()],
         derived={
             "surface": f"log(level) / {math.log(10):.12f}",
