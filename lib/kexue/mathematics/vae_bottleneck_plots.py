@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from kexue import figures
 
-__all__ = ["hinges", "information_planes", "rate_distortion"]
+__all__ = ["forgetting", "hinges", "information_planes", "rate_distortion"]
 
 
 def hinges(budgets: ArrayLike, inside: ArrayLike, outside: ArrayLike, kept: float, price: float, **words: str) -> figures.Shown:
@@ -79,4 +79,29 @@ def information_planes(
             ax.legend(loc="lower right")
         left.set(title="A normal vector", ylabel="told, I(T;Y), nats")
         right.set_title("A bit and its noisy copy")
+        return figures.show(fig, **words)
+
+
+def forgetting(
+    rates: ArrayLike, right: ArrayLike, learnt: ArrayLike, rivals: Mapping[str, float], need: float, **words: str
+) -> figures.Shown:
+    """Right answers and wrong labels learnt against the rate of the code, with the rivals as levels.
+
+    Args:
+        rates: nats of the bottlenecks ``(n,)``.
+        right: share of right answers to clean test pictures, ``(n,)``.
+        learnt: share of the wrong training labels that are given back, ``(n,)``.
+        rivals: label -> share of right answers, at most three.
+        need: nats that name the class.
+        words: ``name``, ``alt`` and ``caption`` of the figure.
+    """
+    with figures.axes("text", 3.2) as (fig, ax):
+        ax.semilogx(rates, right, "o-", color=figures.colour("one"), label="right answers")
+        ax.semilogx(rates, learnt, "o-", color=figures.colour("two"), label="wrong labels learnt")
+        for style, (name, value) in zip((":", "--", "-."), rivals.items(), strict=False):
+            ax.axhline(value, color=figures.colour("muted"), linestyle=style, linewidth=1.2, label=name)
+        ax.axvline(need, color=figures.colour("grid"), linewidth=2)
+        ax.annotate("log 10", (need, 0.02), xytext=(4, 0), textcoords="offset points", fontsize=8.5, color=figures.colour("muted"))
+        ax.set(xlabel="rate of the code, nats", ylabel="share", ylim=(0, 1))
+        ax.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.2))
         return figures.show(fig, **words)
