@@ -57,10 +57,10 @@ def test_read_outs_are_the_filling(water: Explorer, digits: tuple[Tensor, Tensor
     assert float(shown["coded"]) == int(filling.coded)
     assert float(shown["lost"]) == pytest.approx(100 * filling.distortion.item() / heights.sum().item(), abs=1e-4)
     assert float(shown["surface"]) == pytest.approx(math.log10(level))
-    on_curve = np.interp(float(shown["distortion"]), shown["curve_error"], shown["curve_rate"]) if "curve_rate" in shown else None
-    assert on_curve is None or on_curve == pytest.approx(filling.rate.item(), abs=0.3)
-    slope = np.diff(shown["tangent"])[:5]
-    assert (slope < 0).all()
+    assert np.interp(filling.distortion.item(), shown["curve_error"], shown["curve_rate"]) == pytest.approx(filling.rate.item(), abs=0.3)
+    assert np.diff(shown["tangent"]) / np.diff(shown["curve_error"]) == pytest.approx(np.full(119, -1 / (2 * level)), rel=1e-3)
+    tangent = np.interp(filling.distortion.item(), shown["curve_error"], shown["tangent"])
+    assert tangent == pytest.approx(filling.rate.item(), abs=2e-2)
 
 
 @pytest.mark.parametrize("level", [0.001, 0.1, 1.0])
@@ -88,14 +88,38 @@ def test_draws_differ_and_the_sentence_speaks(water: Explorer) -> None:
     drawn = water.values()["drawn"].reshape(10, -1)
     assert np.linalg.matrix_rank(drawn - drawn.mean(0)) == 9
     assert water.data_bytes < 60_000
-    assert {"Nearly dry", "18 directions", "Ten bits", "Two peaks", "Drowned"} == {label for label, _ in water.figure.spec["presets"]}
+
+
+def test_states_that_the_text_names(water: Explorer, roads: Explorer) -> None:
+    """Presets, marks, ends and starts of the sliders."""
+    spec = water.figure.spec
+    shown = {label: round(10 ** state["level"], 4) for label, state in spec["presets"]}
+    assert shown == {"Nearly dry": 0.001, "18 directions": 0.05, "Ten bits": 0.0793, "Two peaks": 0.6, "Drowned": 1.0}
+    (level,) = spec["controls"]
+    assert [(round(10**value, 4), label) for value, label in level["marks"]] == [(0.0793, "10 bits"), (0.6989, "last peak")]
+    assert (level["positions"][0], level["positions"][-1], level["positions"][1]) == (-3.0, 0.2, -2.99)
+    assert 10 ** level["start"] == pytest.approx(0.05)
+    assert [(p["x"], p["y"]) for p in spec["panels"][:2]] == [([0.0, 55.0], [-4.0, 0.2]), ([0.0, 4.75], [0.0, 60.0])]
+    assert [(p["width"], p.get("columns")) for p in spec["panels"]] == [(0.6, None), (0.4, None), *[(1.0, 10)] * 3, (None, None)]
+    spec = roads.figure.spec
+    assert spec["presets"] == [
+        ["Half-way, 2 numbers", {"t": 0.5, "size": 0.0}], ["Half-way, 128 numbers", {"t": 0.5, "size": 3.0}], ["At the end", {"t": 1.0}],
+    ]  # fmt: skip
+    t, size = spec["controls"]
+    assert (t["start"], t["marks"], t["positions"][0], t["positions"][-1]) == (0.25, [[0.5, "half"]], 0.0, 1.0)
+    assert (size["start"], size["labels"]) == (2.0, ["2", "8", "32", "128"])
+    assert "play" in t
+    assert "play" not in size
+    assert spec["panels"][0]["y"] == [0.0, 7.0]
 
 
 def test_landscape_is_the_staircase_of_the_heights(water: Explorer) -> None:
     at(water, level=0.01)
     shown = water.values()
-    steps = np.minimum(np.repeat(shown["heights"], 2), 0.01) if "heights" in shown else None
-    assert steps is None or np.allclose(10 ** shown["water"], steps, rtol=1e-3)
+    np.testing.assert_allclose(10 ** shown["water"], np.minimum(np.repeat(shown["heights"], 2), 0.01), rtol=1e-3)
+    assert shown["heights"].shape == (55,)
+    assert shown["floor"].tolist() == pytest.approx([-4.0] * 110, abs=1e-6)
+    np.testing.assert_allclose(10 ** shown["crest"][::2], shown["heights"], rtol=1e-3)
     assert shown["water"].max() == pytest.approx(-2)
     assert shown["water"].min() > -4
     assert np.allclose(shown["water"][::2], shown["water"][1::2])

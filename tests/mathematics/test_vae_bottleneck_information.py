@@ -107,6 +107,26 @@ def test_squared_correlations_do_not_depend_on_the_bases() -> None:
             fits.canonical_joint(bad)
 
 
+def test_canonical_joint_has_its_correlations_in_scaled_random_bases() -> None:
+    joint = fits.canonical_joint(SQUARED[:2].sqrt(), generator=rng(7))
+    torch.testing.assert_close(joint, joint.T)
+    scales = torch.linalg.eigvalsh(joint[:2, :2]).sqrt()
+    assert bool(((scales > 0.5) & (scales < 1.5)).all())
+    assert not torch.equal(joint[:2, :2], joint[2:, 2:])
+    assert abs(joint[0, 1].item()) > 1e-3
+    assert torch.equal(joint, fits.canonical_joint(SQUARED[:2].sqrt(), generator=rng(7)))
+    zero = fits.canonical_joint(torch.zeros(2, dtype=F64), generator=rng(7))
+    assert zero[:2, 2:].abs().max().item() == 0
+
+
+def test_one_step_of_the_bottleneck_from_small_draws() -> None:
+    joint = fits.canonical_joint(SQUARED[:2].sqrt(), generator=rng(7))
+    start = 0.1 * torch.randn(3, 2, generator=rng(9), dtype=F64)
+    fit = fits.fit_gaussian_bottleneck(joint, 2, [3.0], size=3, steps=1, generator=rng(9))
+    assert (fit.encoder[0] - start).abs().flatten().tolist() == pytest.approx([0.02] * 6, rel=1e-2)
+    assert fit.variance[0].tolist() == pytest.approx([math.exp(-0.02)] * 3, abs=0.05)
+
+
 def test_trained_bottlenecks_lie_on_the_curve() -> None:
     joint = fits.canonical_joint(SQUARED[:3].sqrt(), generator=rng(1))
     fit = fits.fit_gaussian_bottleneck(joint, 3, [2.0, 8.0], size=3, steps=900, batch=256, generator=rng(2))

@@ -268,6 +268,32 @@ def test_training_finds_the_filling() -> None:
     torch.testing.assert_close(again.history[:10, 0], fit.history[:10, 0])
 
 
+def test_training_starts_from_small_draws_of_the_generator() -> None:
+    g = rng(8)
+    encoder, decoder = 0.1 * torch.randn(2, 3, generator=g, dtype=F64), 0.1 * torch.randn(3, 2, generator=g, dtype=F64)
+    covariance = torch.tensor([[2.0, 0.3, 0.0], [0.3, 1.0, 0.1], [0.0, 0.1, 0.5]], dtype=F64)
+    rates, error = fits.linear_parts(encoder, decoder, torch.zeros(2, dtype=F64), covariance)
+    fit = fits.fit_linear_vae(covariance, [0.5, 2.0], size=2, noise=0.25, steps=1, generator=rng(8))
+    assert fit.history[0].tolist() == pytest.approx([(2 * error + beta * rates.sum()).item() for beta in (0.5, 2.0)], rel=1e-6)
+    # the first step of Adam moves every number by the rate
+    assert (fit.encoder - encoder).abs().flatten().tolist() == pytest.approx([0.01] * 12, rel=1e-3)
+    slow = fits.fit_linear_vae(covariance, [0.5], size=2, noise=0.25, steps=1, learning_rate=0.002, generator=rng(8))
+    assert (slow.decoder - decoder).abs().flatten().tolist() == pytest.approx([0.002] * 6, rel=1e-3)
+
+
+def test_the_rate_of_learning_falls_in_the_last_fifth() -> None:
+    leaf = torch.zeros(1)
+    optimiser, schedule = fits._adam([leaf], 0.5, 10)
+    rates = []
+    for _ in range(10):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    assert rates == pytest.approx([0.5] * 9 + [0.25])
+    assert optimiser.param_groups[0]["lr"] == 0.0
+    assert leaf.requires_grad
+
+
 def test_training_refuses_what_it_cannot_train() -> None:
     for covariance, size in ((torch.eye(2), 0), (torch.ones(2, 3), 1), (torch.ones(2), 1)):
         with pytest.raises(ValueError, match=r"covariance must be \(n, n\) and size at least 1"):
