@@ -94,7 +94,9 @@ def water_level(images: Tensor, labels: Tensor) -> Explorer:
     ten_bits = level_for_rate(heights, 10 * math.log(2))
     return Explorer(
         lambda: {},
-        controls={"level": w.FloatLogSlider(value=0.05, min=-3, max=0.2, step=0.01, description="water level D = βσ²", readout_format=".4f")},
+        controls={
+            "level": w.FloatLogSlider(value=0.05, min=-3, max=0.2, step=0.01, description="water level D = βσ²", readout_format=".4f")
+        },
         panels=[*_landscape(keep), *_pictures()],
         derived={
             "surface": f"log(level) / {math.log(10):.12f}",
