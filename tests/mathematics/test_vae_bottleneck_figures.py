@@ -173,3 +173,15 @@ def test_plots_draw_what_they_are_given() -> None:
     planes = plots.information_planes(curve, ([0.5], [0.2]), curve, ([0.3], [0.1]), [0.2], name="fig-c", **WORDS)
     fewer = plots.information_planes(curve, ([0.5], [0.2]), curve, ([0.3], [0.1]), [], name="fig-c", **WORDS)
     assert planes.markup != fewer.markup
+
+
+def test_forgetting_and_atlas_draw_what_they_are_given() -> None:
+    words = {"name": "fig-d", **WORDS}
+    shown = plots.forgetting([1.0, 10.0], [0.5, 0.9], [0.1, 0.6], {"plain": 0.7, "dropout": 0.9}, 2.3, **words)
+    assert shown.markup != plots.forgetting([1.0, 10.0], [0.5, 0.9], [0.1, 0.6], {"plain": 0.7}, 2.3, **words).markup
+    assert shown.markup != plots.forgetting([1.0, 10.0], [0.5, 0.9], [0.2, 0.6], {"plain": 0.7, "dropout": 0.9}, 2.3, **words).markup
+    points = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
+    one = plots.atlas({"a": points}, [0, 7, 7], **words)
+    assert "what is seen" in repr(one)
+    assert one.markup != plots.atlas({"a": points, "b": points}, [0, 7, 7], **words).markup
+    assert one.markup != plots.atlas({"a": points}, [0, 7, 8], **words).markup

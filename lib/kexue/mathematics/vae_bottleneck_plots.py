@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from kexue import figures
 
-__all__ = ["forgetting", "hinges", "information_planes", "rate_distortion"]
+__all__ = ["atlas", "forgetting", "hinges", "information_planes", "rate_distortion"]
 
 
 def hinges(budgets: ArrayLike, inside: ArrayLike, outside: ArrayLike, kept: float, price: float, **words: str) -> figures.Shown:
@@ -104,4 +104,25 @@ def forgetting(
         ax.annotate("log 10", (need, 0.02), xytext=(4, 0), textcoords="offset points", fontsize=8.5, color=figures.colour("muted"))
         ax.set(xlabel="rate of the code, nats", ylabel="share", ylim=(0, 1))
         ax.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+        return figures.show(fig, **words)
+
+
+def atlas(codes: Mapping[str, ArrayLike], labels: ArrayLike, **words: str) -> figures.Shown:
+    """Codes of two numbers as maps, side by side; a digit stands at the middle of its class.
+
+    Args:
+        codes: title -> means of the codes ``(N, 2)``.
+        labels: classes ``(N,)``.
+        words: ``name``, ``alt`` and ``caption`` of the figure.
+    """
+    classes = np.asarray(labels)
+    with figures.axes("text", 2.7, columns=len(codes)) as (fig, panels):
+        for ax, (title, points) in zip(np.atleast_1d(panels), codes.items(), strict=True):
+            at = np.asarray(points)
+            tints = [figures.colour(figures.ROLES[c % len(figures.ROLES)]) for c in classes]
+            ax.scatter(at[:, 0], at[:, 1], s=3, c=tints, alpha=0.6, linewidths=0, rasterized=True)
+            for c in np.unique(classes):
+                ax.annotate(str(c), np.median(at[classes == c], 0), ha="center", va="center", fontsize=11, fontweight="bold")
+            ax.set_title(title)
+            ax.set_aspect("equal", adjustable="datalim")
         return figures.show(fig, **words)
