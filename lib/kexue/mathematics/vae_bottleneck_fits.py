@@ -23,13 +23,8 @@ __all__ = ["BottleneckFit", "LinearFit", "canonical_joint", "fit_gaussian_bottle
 class LinearFit(NamedTuple):
     """Linear VAEs trained at m prices.
 
-    Attributes:
-        encoder: ``(m, k, n)``.
-        decoder: ``(m, n, k)``.
-        log_variance: ``(m, k)`` of the code's noise.
-        rates: nats of each coordinate ``(m, k)``.
-        distortion: mean squared error ``(m,)``.
-        history: loss at every step ``(steps, m)``.
+    Encoders ``(m, k, n)``, decoders ``(m, n, k)``, logarithms of the codes' variances ``(m, k)``; the rates of all coordinates in nats
+    ``(m, k)``, the mean squared errors ``(m,)``, and the loss at every step ``(steps, m)``.
     """
 
     encoder: Tensor

@@ -15,7 +15,7 @@ from torch import Tensor
 from kexue.mathematics.vae_bottleneck_linear import level_for_rate
 
 __all__ = [
-    "Bottleneck",
+    "FiniteCode",
     "binary_curve",
     "critical_multipliers",
     "discrete_bottleneck",
@@ -157,14 +157,10 @@ def gaussian_information(joint: Tensor, size: int) -> Tensor:
 
 
 # ---------------------------------------------------------------------------------------------------------------------- finite tables
-class Bottleneck(NamedTuple):
-    """A code of a finite input.
+class FiniteCode(NamedTuple):
+    """A code of a finite input: ``p(t|x)`` of shape (x, t), its information about the input and about the target in nats.
 
-    Attributes:
-        encoder: ``p(t|x)`` of shape (x, t).
-        kept: information about the input.
-        told: information about the target.
-        objective: ``kept - multiplier * told`` before each sweep and at the end; it never rises.
+    ``objective`` is ``kept - multiplier * told`` before each sweep and at the end; it never rises.
     """
 
     encoder: Tensor
@@ -174,7 +170,7 @@ class Bottleneck(NamedTuple):
 
 
 # --8<-- [start:discrete]
-def discrete_bottleneck(joint: Tensor, multiplier: float, encoder: Tensor, *, sweeps: int = 500) -> Bottleneck:
+def discrete_bottleneck(joint: Tensor, multiplier: float, encoder: Tensor, *, sweeps: int = 500) -> FiniteCode:
     r"""Iterate :math:`p(t|x)\propto p(t)\,e^{-b\,KL(p(y|x)\|p(y|t))}` (Tishby et al. 1999).
 
     ``p(t)`` and ``p(y|t)`` are made anew from the encoder in every sweep.
@@ -203,7 +199,7 @@ def discrete_bottleneck(joint: Tensor, multiplier: float, encoder: Tensor, *, sw
         divergence = torch.special.xlogy(p_y[:, None], p_y[:, None] / p_yt).nan_to_num(0.0, posinf=math.inf).sum(-1)  # (x, t)
         encoder = (p_t.log() - multiplier * divergence).softmax(1).clamp_min(1e-300)
         trace.append(_objective(joint, p_x, encoder, multiplier))
-    return Bottleneck(encoder, mutual_information(encoder * p_x[:, None]), mutual_information(encoder.T @ joint), torch.stack(trace))
+    return FiniteCode(encoder, mutual_information(encoder * p_x[:, None]), mutual_information(encoder.T @ joint), torch.stack(trace))
 
 
 # --8<-- [end:discrete]
