@@ -36,20 +36,20 @@ def _sum(terms: Sequence[sp.Expr]) -> sp.Expr:
 
 def bound_chain() -> Derivation:
     """The rate exceeds the information by a divergence, and the classifier's bound falls short of it by another."""
-    share, a1, a2, b1, b2, q1, q2, t = sp.symbols("pi a1 a2 b1 b2 q1 q2 t", positive=True)
+    share, a, b, r, t = sp.symbols("pi a b q t", positive=True)
     labels = sp.symbols("mu c1 c2 r1 r2", positive=True)
-    box = {share: (0.1, 0.9), t: (0.2, 3), **{s: (0.1, 0.9) for s in labels}, **{s: (0.05, 0.45) for s in (a1, a2, b1, b2, q1, q2)}}
+    box = {share: (0.1, 0.9), t: (0.2, 3), **{s: (0.1, 0.9) for s in labels}, **{s: (0.1, 0.9) for s in (a, b, r)}}
     d = Derivation("bound-chain", "Two bounds and their gaps", domain=box)
-    first, second, q = (a1, a2, 1 - a1 - a2), (b1, b2, 1 - b1 - b2), (q1, q2, 1 - q1 - q2)
+    first, second, q = (a, 1 - a), (b, 1 - b), (r, 1 - r)
     law = tuple(share * u + (1 - share) * v for u, v in zip(first, second, strict=True))
     inputs = ((share, first), (1 - share, second))
-    rate = _sum([p * u * sp.log(u / r) for p, code in inputs for u, r in zip(code, q, strict=True)])
+    rate = _sum([p * u * sp.log(u / v) for p, code in inputs for u, v in zip(code, q, strict=True)])
     information = _sum([p * u * sp.log(u / m) for p, code in inputs for u, m in zip(code, law, strict=True)])
     gap = _sum([m * sp.log(m / r) for m, r in zip(law, q, strict=True)])
     d.identity(
         sp.Eq(rate, information + gap, evaluate=False),
-        "Two inputs, with shares $\\pi$ and $1-\\pi$, and three codes: the first input has the code law $(a_1,a_2,1-a_1-a_2)$, the second "
-        "$(b_1,b_2,1-b_1-b_2)$, and $p(z)$ is their mixture. Split $\\log\\frac{p(z|x)}{q(z)}$ at $p(z)$: the rate is the information "
+        "Two inputs, with shares $\\pi$ and $1-\\pi$, and two codes: the first code has probability $a$ given the first input, "
+        "$b$ given the second and $q$ under the prior; $p(z)$ is the mixture. Split $\\log\\frac{p(z|x)}{q(z)}$ at $p(z)$: the rate is the information "
         "plus $KL(p(z)\\|q(z))$",
         name="rate",
     )
