@@ -49,7 +49,8 @@ def bound_chain() -> Derivation:
     d.identity(
         sp.Eq(rate, information + gap, evaluate=False),
         "Two inputs, with shares $\\pi$ and $1-\\pi$, and two codes: the first code has probability $a$ given the first input, "
-        "$b$ given the second and $q$ under the prior; $p(z)$ is the mixture. Split $\\log\\frac{p(z|x)}{q(z)}$ at $p(z)$: the rate is the information "
+        "$b$ given the second and $q$ under the prior; $p(z)$ is the mixture. "
+        "Split $\\log\\frac{p(z|x)}{q(z)}$ at $p(z)$: the rate is the information "
         "plus $KL(p(z)\\|q(z))$",
         name="rate",
     )

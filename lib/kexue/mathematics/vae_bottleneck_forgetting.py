@@ -106,6 +106,8 @@ def wrong_labels(labels: Tensor, share: float, *, classes: int = CLASSES, genera
     spoilt = labels.clone()
     spoilt[where] = (labels[where] + shift) % classes
     return spoilt
+
+
 # --8<-- [end:labels]
 
 
@@ -166,6 +168,8 @@ class CodeNet(nn.Module):
         """Logits ``(B, 10)`` of the mean of the code: what is used."""
         answer: Tensor = self.answer(self.codes(x).mean)
         return answer
+
+
 # --8<-- [end:network]
 
 
@@ -273,4 +277,6 @@ def train_setting(
     for number in range(1, epochs * learner.batches.per_epoch + 1):
         learner.step(number)
     return learner.model, judge(learner.model, sets, learner.labels)
+
+
 # --8<-- [end:train]

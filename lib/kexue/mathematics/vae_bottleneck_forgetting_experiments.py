@@ -53,7 +53,7 @@ class Forgetting(Experiment):
     hidden: int = 256
     code: int = 32
     points: int = 15
-# --8<-- [end:experiment]
+    # --8<-- [end:experiment]
 
     tolerance: ClassVar[Mapping[str, float]] = {"*": 0.006, **{f"rate_{key}": 0.02 for key in SETTINGS}} | {
         f"rate_vib-{weight}": 0.5 for weight in ("0", "0.001")

@@ -119,8 +119,9 @@ def atlas(codes: Mapping[str, ArrayLike], labels: ArrayLike, **words: str) -> fi
     with figures.axes("text", 2.7, columns=len(codes)) as (fig, panels):
         for ax, (title, points) in zip(np.atleast_1d(panels), codes.items(), strict=True):
             at = np.asarray(points)
-            tints = [figures.colour(figures.ROLES[c % len(figures.ROLES)]) for c in classes]
-            ax.scatter(at[:, 0], at[:, 1], s=3, c=tints, alpha=0.6, linewidths=0, rasterized=True)
+            for c in np.unique(classes):
+                role = figures.ROLES[int(c) % len(figures.ROLES)]
+                ax.plot(*at[classes == c].T, "o", color=figures.colour(role), markersize=2.4, alpha=0.7, markeredgewidth=0)
             for c in np.unique(classes):
                 ax.annotate(str(c), np.median(at[classes == c], 0), ha="center", va="center", fontsize=11, fontweight="bold")
             ax.set_title(title)

@@ -170,6 +170,8 @@ class ReviewNet(nn.Module):
         """Logits of blame and praise, ``(B, 2)``, from the mean of the code."""
         answer: Tensor = self.answer(self.law(characters, lengths)[0])
         return answer
+
+
 # --8<-- [end:network]
 
 

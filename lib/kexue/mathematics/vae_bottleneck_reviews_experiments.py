@@ -59,7 +59,7 @@ class Reviews(Experiment):
     epochs: int = 5
     points: int = 10
     rate: float = 1e-3
-# --8<-- [end:experiment]
+    # --8<-- [end:experiment]
 
     tolerance: ClassVar[Mapping[str, float]] = {"*": 0.002, "loss": 0.01, "rate": 0.05}
 
@@ -111,6 +111,7 @@ class Reviews(Experiment):
             run.fabric.backward(loss)
             optimizer.step()
             return {"loss": loss}
+
         # --8<-- [end:step]
 
         def watch(number: int) -> dict[str, float]:
