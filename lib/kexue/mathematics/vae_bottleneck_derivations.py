@@ -188,12 +188,13 @@ def hinge() -> Derivation:
         name="absolute",
         reason="A standard normal has the mean absolute value $\\sqrt{2/\\pi}$",
     )
-    d.equal(
+    d.integrates(
         rho / sp.pi,
-        to=rho * sp.sqrt(2 / sp.pi) ** 2 / 2,
+        rho * sp.sqrt(2 / sp.pi) * u * sp.exp(-(u**2) / 2) / sp.sqrt(2 * sp.pi),
+        (u, 0, sp.oo),
         name="price",
-        reason="The product is positive half of the time. With a budget of exactly the information kept, where nothing should be charged, "
-        "the hinge inside the mean charges $\\rho\\,E\\max(g_1g_2,0)=\\rho/\\pi$",
+        reason="The product is positive where the second has the sign of the first. With a budget of exactly the information kept, where "
+        "nothing should be charged, the hinge inside the mean charges $\\rho\\,E\\max(g_1g_2,0)=\\rho/\\pi$",
     )
     return d
 
