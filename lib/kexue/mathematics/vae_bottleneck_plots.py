@@ -50,7 +50,7 @@ def rate_distortion(
         ax.plot(*curve, color=figures.colour("one"), label=label)
         for role, (name, at) in zip(("two", "three", "four"), points.items(), strict=False):
             ax.plot(*at, "o", color=figures.colour(role), label=name, markersize=6)
-        ax.set(xlabel="mean squared error", ylabel="rate, nats", ylim=(0, None), xlim=(0, None))
+        ax.set(xlabel="squared error", ylabel="rate, nats", ylim=(0, None), xlim=(0, None))
         ax.legend()
         return figures.show(fig, **words)
 

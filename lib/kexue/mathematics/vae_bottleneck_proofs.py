@@ -95,39 +95,44 @@ def collapse() -> Derivation:
     m = sp.Symbol("m", positive=True)
     d = Derivation("collapse", "Where a coordinate goes silent", domain={**BOX, m: (1.1, 5)}, where=[m > D])
     silent = {A: 0, W: 0, S: 1}
-    d.stationary(silent, of=LOSS, name="silent", reason="The code that says nothing is always flat: encoder and decoder are zero")
-    hessian = sp.hessian(LOSS, (A, W)).subs(silent)
-    d.equal(BETA * LAM, to=hessian[0, 0], name="along-a", reason="Its curvature along $a$,")
-    d.equal(1 / V, to=hessian[1, 1], name="along-w", reason="along $w$")
-    d.equal(-LAM / V, to=hessian[0, 1], name="mixed", reason="and mixed")
+    d.stationary(
+        silent,
+        of=LOSS,
+        name="silent",
+        reason="The code that says nothing is always flat: encoder and decoder are zero, and the error is the whole variance",
+    )
+    d.differentiates(BETA * LAM, of=LOSS.subs({W: 0, S: 1}), wrt=A, n=2, name="along-a", reason="Its curvature along $a$,")
+    d.differentiates(1 / V, of=LOSS.subs({A: 0, S: 1}), wrt=W, n=2, name="along-w", reason="along $w$")
+    mixed = LOSS.diff(A).subs({A: 0, S: 1})
+    d.differentiates(-LAM / V, of=mixed, wrt=W, name="mixed", reason="and mixed, from the slope in $a$")
     d.equal(
         LAM * (D - LAM) / V**2,
-        to=hessian.det(),
+        to=sp.hessian(LOSS, (A, W)).subs(silent).det(),
         name="determinant",
         reason="The determinant is positive for $\\lambda<D$, a minimum, and negative for $\\lambda>D$, a saddle: the sign changes "
-        "exactly at the level",
+        "exactly at "
+        "the level",
     )
     d.differentiates(
         BETA / 2 * (m - LAM) / m**2,
         of=BETA / 2 * (LAM / m + sp.log(m / D)),
         wrt=m,
         name="uphill",
-        reason="It is the *global* minimum: what is left of the loss once the encoder is at its best rises with $m$ beyond "
+        reason="It is the global minimum: what is left of the loss once the encoder is at its best rises with $m$ beyond "
         "$\\lambda$, and $m=w^2+D$ "
         "cannot be less than $D$",
     )
-    d.equal(LAM, to=ERROR.subs(silent), name="forgotten", reason="A silent coordinate costs its whole variance")
     return d
 
 
 def filling() -> Derivation:
     """Many directions: a common level minimises the rate for a given error, and the slope of the curve is read off the level."""
     l1, l2, l3, mu, t = sp.symbols("lambda1 lambda2 lambda3 mu t", positive=True)
-    e1, e2 = sp.symbols("d1 d2", positive=True)
+    e1, e2, e = sp.symbols("d1 d2 e", positive=True)
     d = Derivation(
         "filling",
         "One level for all directions",
-        domain={l1: (2, 4), l2: (1, 2), l3: (0.05, 0.2), mu: (0.6, 2), t: (0.3, 0.9), e1: (0.1, 1), e2: (0.1, 1)},
+        domain={l1: (2, 4), l2: (1, 2), l3: (0.05, 0.2), mu: (0.6, 2), t: (0.3, 0.9), e1: (0.1, 1), e2: (0.1, 1), e: (0.5, 2)},
     )
     total = sp.log(l1 / e1) / 2 + sp.log(l2 / e2) / 2
     d.stationary(
@@ -142,26 +147,27 @@ def filling() -> Derivation:
         1 / (2 * e1**2), of=total + mu * (e1 + e2), wrt=e1, n=2, name="convex", reason="It is the minimum: the sum is convex in each error"
     )
     rate = sp.log(l1 / t) / 2 + sp.log(l2 / t) / 2
-    slope = d.differentiates(
+    d.differentiates(
         -1 / t,
         of=rate,
         wrt=t,
         name="rate-slope",
         reason="Two directions above the level $t$: as it rises the rate falls like this, $-k/2t$ for $k$ of them",
     )
-    rise = d.differentiates(
+    d.differentiates(
         2 + 0 * t,
         of=2 * t + l3,
         wrt=t,
         name="error-slope",
         reason="while the error, with a third direction drowned at $\\lambda_3$, grows by the number of coded directions",
     )
-    d.equal(
-        -1 / (2 * t),
-        to=slope.value / rise.value,
+    d.differentiates(
+        -1 / (e - l3),
+        of=rate.subs(t, (e - l3) / 2),
+        wrt=e,
         name="slope",
-        reason="The quotient is the slope of the rate-distortion curve, $-1/2D$: the number of directions cancels, so the curve has "
-        "no kinks",
+        reason="So as a function of the error $e=2t+\\lambda_3$ the rate has this slope. It is $-1/2t$: the number of directions cancels, "
+        "and the curve has no kinks",
     )
     return d
 
@@ -201,18 +207,17 @@ def rotation() -> Derivation:
     turn = sp.Matrix([[sp.cos(phi), -sp.sin(phi)], [sp.sin(phi), sp.cos(phi)]])
     precision = turn * sp.diag(l1, l2) * turn.T
     d.equal(
-        l1 * sp.cos(phi) ** 2 + l2 * sp.sin(phi) ** 2,
-        to=precision[0, 0],
-        name="first",
-        reason="In a code turned by $\\phi$ the true posterior has the precision $Q\\Lambda Q^\\top/D$, with this first entry (times $D$)",
+        l1 * l2,
+        to=precision[0, 0] * precision[1, 1] - precision[0, 1] ** 2,
+        name="determinant",
+        reason="In a code turned by $\\phi$ the true posterior has the precision $Q\\Lambda Q^\\top/D$. Times $D$ its determinant is "
+        "what it was,",
     )
-    d.equal(l1 * sp.sin(phi) ** 2 + l2 * sp.cos(phi) ** 2, to=precision[1, 1], name="second", reason="and this second one on its diagonal")
     d.equal(
         l1 * l2 + (l1 - l2) ** 2 * sp.sin(2 * phi) ** 2 / 4,
         to=precision[0, 0] * precision[1, 1],
         name="product",
-        reason="The product of the diagonal exceeds the determinant $\\lambda_1\\lambda_2$, unless the heights are equal or the axes "
-        "are met",
+        reason="but the product of its diagonal is larger, unless the heights are equal or the axes are met",
     )
     u1, u2 = sp.symbols("u1 u2", positive=True)
     d.stationary(
