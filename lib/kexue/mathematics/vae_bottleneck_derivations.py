@@ -201,9 +201,11 @@ def hinge() -> Derivation:
 
 def roads() -> Derivation:
     """The law of a mixture of two independent codes, by its characteristic function."""
-    x, k, alpha, beta, angle = sp.symbols("x k alpha beta phi", real=True)
+    x, k, alpha, beta, angle, t = sp.symbols("x k alpha beta phi t", real=True)
     d = Derivation(
-        "roads", "Which mixtures of codes are codes", domain={x: (-2, 2), k: (-2, 2), alpha: (-2, 2), beta: (-2, 2), angle: (0, 1.5)}
+        "roads",
+        "Which mixtures of codes are codes",
+        domain={x: (-2, 2), k: (-2, 2), alpha: (-2, 2), beta: (-2, 2), angle: (0, 1.5), t: (0.1, 0.9)},
     )
     prior = sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi)
     single = d.integrates(
@@ -221,10 +223,10 @@ def roads() -> Derivation:
         "$\\alpha^2+\\beta^2$",
     )
     d.equal(
-        sp.exp(-(k**2) / 4),
-        to=sp.exp(-(sp.Rational(1, 2) ** 2 + sp.Rational(1, 2) ** 2) * k**2 / 2),
+        sp.exp(-(1 - 2 * t * (1 - t)) * k**2 / 2),
+        to=sp.exp(-((1 - t) ** 2 + t**2) * k**2 / 2),
         name="straight",
-        reason="Half-way along the straight line $\\alpha=\\beta=\\frac12$: variance one half, not one",
+        reason="Along the straight line $\\alpha=1-t$, $\\beta=t$ the variance is $1-2t(1-t)$: one half half-way, and one at the ends alone",
     )
     d.equal(
         sp.exp(-(k**2) / 2),
