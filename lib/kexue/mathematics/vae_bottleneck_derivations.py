@@ -226,7 +226,8 @@ def roads() -> Derivation:
         sp.exp(-(1 - 2 * t * (1 - t)) * k**2 / 2),
         to=sp.exp(-((1 - t) ** 2 + t**2) * k**2 / 2),
         name="straight",
-        reason="Along the straight line $\\alpha=1-t$, $\\beta=t$ the variance is $1-2t(1-t)$: one half half-way, and one at the ends alone",
+        reason="Along the straight line $\\alpha=1-t$, $\\beta=t$ the variance is $1-2t(1-t)$: one half half-way, and one at the ends "
+        "alone",
     )
     d.equal(
         sp.exp(-(k**2) / 2),
