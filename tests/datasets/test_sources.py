@@ -75,6 +75,17 @@ def test_pypi(tmp_path: Path, client: Any, sdist: bool, file: str, option: str) 
     assert PyPI("p", "", "p", file).by_hand.endswith("pip download --no-deps p)")
 
 
+def test_pypi_in_an_environment_without_pip(tmp_path: Path, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = client("pathlib.Path('p-1.whl').write_bytes(b'wheel')")
+    monkeypatch.setattr(sources.sys, "_base_executable", sources.sys.executable)
+    monkeypatch.setattr(sources.sys, "executable", str(tmp_path / "none"))
+    with pytest.raises(SourceError, match="none can't be started"):
+        PyPI("p", "1", "p", "p-1.whl").fetch(folder_in(tmp_path), SILENT)
+    monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
+    assert PyPI("p", "1", "p", "p-1.whl").fetch(tmp_path / "into", SILENT).name == "p-1.whl"
+    assert len(calls()) == 1
+
+
 def test_debian_takes_the_pinned_version_else_any(tmp_path: Path, client: Any) -> None:
     calls = client(
         "if '=' in words[-1]:\n    sys.exit(\"E: Version '1' for 'd' was not found\")\npathlib.Path('d_2_all.deb').write_bytes(b'newer')"

