@@ -231,8 +231,7 @@ def test_as_a_module() -> None:
 
 def test_help_is_quick_because_it_imports_little() -> None:
     code = (
-        "import sys, kexue.cli\ntry: kexue.cli.main(['--help'])\n"
-        "except SystemExit: print('torch' in sys.modules, 'numpy' in sys.modules)"
+        "import sys, kexue.cli\ntry: kexue.cli.main(['--help'])\nexcept SystemExit: print('torch' in sys.modules, 'numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-2:] == ["False", "False"]

@@ -384,7 +384,7 @@ def test_words_of_a_figure_are_given_by_name() -> None:
 
 
 def test_quotation_marks_in_captions_stay_as_they_are_written() -> None:
-    text = "A \"word\" & it's < 2"
-    assert "A \"word\" &amp; it's &lt; 2</caption>" in figures.table([["a"]], header=["b"], caption=text, name="tab-q").markup
-    assert "A \"word\" &amp; it's &lt; 2</figcaption>" in line(caption=text).markup
-    assert "<title id=\"fig-line-alt\">A \"word\" &amp; it's &lt; 2</title>" in line(alt=text).markup
+    text = 'A "word" & it\'s < 2'
+    assert 'A "word" &amp; it\'s &lt; 2</caption>' in figures.table([["a"]], header=["b"], caption=text, name="tab-q").markup
+    assert 'A "word" &amp; it\'s &lt; 2</figcaption>' in line(caption=text).markup
+    assert '<title id="fig-line-alt">A "word" &amp; it\'s &lt; 2</title>' in line(alt=text).markup

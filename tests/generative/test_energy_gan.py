@@ -113,9 +113,7 @@ def test_interpolates_against_sampling() -> None:
 # --- pits ----------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("mean", "std", "expected"), [(-9.0, 0.5, []), (0.0, 1.0, [-3.0, 4.0]), (0.5, 2.4, [-3.0, -1.0, 0.5, 2.0, 4.0])]
-)
+@pytest.mark.parametrize(("mean", "std", "expected"), [(-9.0, 0.5, []), (0.0, 1.0, [-3.0, 4.0]), (0.5, 2.4, [-3.0, -1.0, 0.5, 2.0, 4.0])])
 def test_the_five_points(mean: float, std: float, expected: list[float]) -> None:
     order = torch.tensor([3, 0, 4, 2, 1])  # any order will do
     cdf = eg.Normals((mean,), (std,)).cdf(FIVE[order])

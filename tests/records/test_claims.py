@@ -17,9 +17,7 @@ from kexue.records.claims import MIME
 from kexue.records.glue import PREFIX, check_name, glue_bundle, in_notebook
 
 
-@pytest.mark.parametrize(
-    ("relation", "compare"), [("<", operator.lt), ("<=", operator.le), (">", operator.gt), (">=", operator.ge)]
-)
+@pytest.mark.parametrize(("relation", "compare"), [("<", operator.lt), ("<=", operator.le), (">", operator.gt), (">=", operator.ge)])
 @settings(deadline=None)
 @given(value=st.floats(-5, 5), bound=st.floats(-5, 5))
 def test_a_claim_holds_exactly_when_its_relation_does(relation: str, compare: Any, value: float, bound: float) -> None:

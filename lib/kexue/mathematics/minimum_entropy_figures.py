@@ -185,7 +185,8 @@ def swap_state(start: int, i: int, j: int) -> dict[str, Array | float]:
     table = TOY.swaps(order)[np.ix_(book, book)]
     helpful = int((table < -1e-9).sum()) // 2
     numbers = {"before": TOY.cost(order), "helpful": float(helpful), "least": float(table.min())}
-    return {"upper_x": order + 1.0, "lower_x": after + 1.0, "changes": np.array([*parts, parts.sum()]), "table": table, **numbers}
+    places: dict[str, Array | float] = {"upper_x": np.asarray(order + 1.0), "lower_x": np.asarray(after + 1.0)}
+    return {**places, "changes": np.array([*parts, parts.sum()]), "table": table, **numbers}
 
 
 def swap_two_books() -> Explorer:
