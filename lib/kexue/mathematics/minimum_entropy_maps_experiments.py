@@ -115,6 +115,7 @@ class DigitMaps(Experiment):
         for name, (alpha, normaliser, rate) in METHODS.items():
             joint = maps.records(c, normaliser)
             drawn[name] = maps.draw_map(joint, start, alpha=alpha, normaliser=normaliser, steps=self.steps, rate=rate)
+        run.steps = self.steps * len(METHODS)
         theirs = TSNE(perplexity=self.perplexity, init="pca", random_state=run.seed).fit_transform(x.numpy())
         return drawn | {"sklearn": torch.as_tensor(theirs)}
 
@@ -187,6 +188,7 @@ class Morph(Experiment):
                     row.append(z)
                 rows.append(torch.stack(row))
             drawn[normaliser] = torch.stack(rows)  # (perplexities, kernels, points, 2)
+        run.steps = 2 * len(self.perplexities) * (self.steps + (len(self.alphas) - 1) * (self.steps // 4))
         return drawn
 
     def evaluate(self, weights: Mapping[str, Tensor], run: Run) -> dict[str, float]:
@@ -214,7 +216,8 @@ class Morph(Experiment):
                     z = weights[normaliser][p, k].double()
                     cost = maps.map_entropy(joint, z, alpha=alpha, normaliser=normaliser).item()
                     spread = z.square().sum(1).mean().sqrt().item()
-                    table[:, p, k] = torch.tensor([cost, cost - floor, maps.same_class(z, labels), spread])
+                    numbers = (cost, cost - floor, maps.same_class(z, labels), spread)
+                    table[:, p, k] = torch.tensor(numbers, dtype=torch.float64)
             found[normaliser] = dict(zip(("cost", "excess", "same", "spread"), table, strict=True))
         return found
 

@@ -31,7 +31,7 @@ def sne_to_tsne(experiment: Morph, weights: Mapping[str, Tensor]) -> Explorer:
     names = ("row", "all")
     full = (labels < SOLID).numpy()
     freedoms = [f"{nu:g}" if nu else "∞" for nu in experiment.freedoms][::-1]
-    last = len(freedoms) - 1
+    last, widest = len(freedoms) - 1, len(experiment.perplexities) - 1
 
     def state(kernel: int, perplexity: int, normaliser: int) -> dict[str, Array | float]:
         name, k = names[normaliser], last - kernel
@@ -59,7 +59,7 @@ def sne_to_tsne(experiment: Morph, weights: Mapping[str, Tensor]) -> Explorer:
         controls={
             "kernel": w.SelectionSlider(options=[(f, i) for i, f in enumerate(freedoms)], value=0, description="degrees of freedom ν"),
             "perplexity": w.SelectionSlider(
-                options=[(f"{v:g}", i) for i, v in enumerate(experiment.perplexities)], value=2, description="perplexity"
+                options=[(f"{v:g}", i) for i, v in enumerate(experiment.perplexities)], value=widest // 2, description="perplexity"
             ),
             "normaliser": w.ToggleButtons(
                 options=[("each row (SNE)", 0), ("all pairs (t-SNE)", 1)], value=0, description="normalised over"
@@ -88,7 +88,7 @@ def sne_to_tsne(experiment: Morph, weights: Mapping[str, Tensor]) -> Explorer:
         ],
         presets={
             "SNE": {"kernel": 0}, "t-SNE": {"kernel": last, "normaliser": 1}, "The post's form": {"kernel": last},
-            "Fragments": {"kernel": last, "normaliser": 1, "perplexity": 0}, "Merged": {"kernel": 0, "perplexity": 4},
+            "Fragments": {"kernel": last, "normaliser": 1, "perplexity": 0}, "Merged": {"kernel": 0, "perplexity": widest},
         },
         sentence=(
             "With ν = {kernel} and perplexity {perplexity}, normalised over {normaliser}, the map costs {cost:.3f} nats, {excess:.3f} "

@@ -105,7 +105,7 @@ def word_map(places: Tensor, glosses: Sequence[str], popularity: Tensor, **words
         words: ``name``, ``alt`` and ``caption`` of the figure.
     """
     size = 6.2 + 5.5 * ((popularity - popularity.min()) / (popularity.max() - popularity.min())).sqrt()
-    with figures.axes("text", 6.0) as (fig, ax):
+    with figures.axes("text", 6.4) as (fig, ax):
         for (x, y), gloss, points in zip(places.tolist(), glosses, size.tolist(), strict=True):
             ax.text(x, y, gloss, fontsize=points, ha="center", va="center", color=figures.colour("fg"))
         ax.plot(0, 0, "+", color=figures.colour("two"), markersize=14, markeredgewidth=2)
