@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ipywidgets as w
 import numpy as np
@@ -17,6 +17,35 @@ __all__ = ["sne_to_tsne"]
 
 Array = NDArray[np.float64]
 SOLID = 6  # digits 0 to 5 are full dots, 6 to 9 rings of the first four colours
+
+
+def _panels(labels: Tensor, freedoms: Sequence[str]) -> list[object]:
+    """The map, the cost against the kernel, the kernel itself and the read-outs."""
+    full, last = (labels < SOLID).numpy(), len(freedoms) - 1
+    rows = [
+        p.Dots("full", classes=labels.numpy()[full].astype(float), names=[str(k) for k in range(SOLID)], size=6.5, opacity=0.85),
+        p.Dots("rings", classes=labels.numpy()[~full].astype(float) - SOLID, names=["6", "7", "8", "9"], size=7.5, ring=True),
+    ]
+    return [
+        p.Plane(
+            layers=rows, x_range=(-2.3, 2.3), y_range=(-2.3, 2.3), equal=True, axes=False, height=440, width=0.6,
+            title="300 handwritten digits, drawn at one size",
+            alt="With a Gaussian kernel the digits fill one disc, with a heavy tail they part into islands",
+        ),
+        p.Curves(
+            p.Line("excesses", np.arange(float(last + 1)), colour="two"), dots=[p.Dots(x="kernel", y="excess", colour="two", size=10)],
+            x_range=(0, last), y_range=(0, 1.6), x_ticks={float(i): f for i, f in enumerate(freedoms)}, xlabel="ν", width=0.4,
+            height=200, title="Cost above the floor, in nats", alt="The cost above the floor falls as the tail grows heavier",
+        ),
+        p.Curves(
+            p.Line("tail", np.linspace(0, 4, 81), colour="one"), x_range=(0, 4), y_range=(0, 1), xlabel="distance on the map",
+            width=0.4, height=170, title="The kernel", alt="The kernel falls with distance, more slowly for few degrees of freedom",
+        ),
+        p.Text([
+            ("cost S", "{cost:.3f} nats"), ("floor", "{floor:.3f} nats"), ("nearest neighbour of the same digit", "{share:.0f} %"),
+            ("spread of the map", "{spread:.1f}"),
+        ], width=0.4),
+    ]  # fmt: skip
 
 
 def sne_to_tsne(experiment: Morph, weights: Mapping[str, Tensor]) -> Explorer:
@@ -50,10 +79,6 @@ def sne_to_tsne(experiment: Morph, weights: Mapping[str, Tensor]) -> Explorer:
         d = np.linspace(0, 4, 81)
         return {"tail": np.exp(-(d**2)) if np.isinf(alpha) else (1 + d**2 / alpha) ** -alpha}
 
-    rows = [
-        p.Dots("full", classes=labels.numpy()[full].astype(float), names=[str(k) for k in range(SOLID)], size=6.5, opacity=0.85),
-        p.Dots("rings", classes=labels.numpy()[~full].astype(float) - SOLID, names=["6", "7", "8", "9"], size=7.5, ring=True),
-    ]
     return Explorer(
         [state, course, kernel_curves],
         controls={
@@ -66,26 +91,7 @@ def sne_to_tsne(experiment: Morph, weights: Mapping[str, Tensor]) -> Explorer:
             ),
         },
         play=["kernel"],
-        panels=[
-            p.Plane(
-                layers=rows, x_range=(-2.3, 2.3), y_range=(-2.3, 2.3), equal=True, axes=False, height=440, width=0.6,
-                title="300 handwritten digits, drawn at one size",
-                alt="With a Gaussian kernel the digits fill one disc, with a heavy tail they part into islands",
-            ),
-            p.Curves(
-                p.Line("excesses", np.arange(float(last + 1)), colour="two"), dots=[p.Dots(x="kernel", y="excess", colour="two", size=10)],
-                x_range=(0, last), y_range=(0, 1.6), x_ticks={float(i): f for i, f in enumerate(freedoms)}, xlabel="ν", width=0.4,
-                height=200, title="Cost above the floor, in nats", alt="The cost above the floor falls as the tail grows heavier",
-            ),
-            p.Curves(
-                p.Line("tail", np.linspace(0, 4, 81), colour="one"), x_range=(0, 4), y_range=(0, 1), xlabel="distance on the map",
-                width=0.4, height=170, title="The kernel", alt="The kernel falls with distance, more slowly for few degrees of freedom",
-            ),
-            p.Text([
-                ("cost S", "{cost:.3f} nats"), ("floor", "{floor:.3f} nats"), ("nearest neighbour of the same digit", "{share:.0f} %"),
-                ("spread of the map", "{spread:.1f}"),
-            ], width=0.4),
-        ],
+        panels=_panels(labels, freedoms),
         presets={
             "SNE": {"kernel": 0}, "t-SNE": {"kernel": last, "normaliser": 1}, "The post's form": {"kernel": last},
             "Fragments": {"kernel": last, "normaliser": 1, "perplexity": 0}, "Merged": {"kernel": 0, "perplexity": widest},

@@ -33,9 +33,9 @@ def orders(costs: ArrayLike, rules: Mapping[str, float], **words: str) -> figure
         for k, (label, value) in enumerate(rules.items()):
             ax.axvline(value, color=figures.colour("two"), linewidth=1.4, linestyle="--")
             ax.annotate(
-                label, (value, top * (1.02 - 0.11 * k)), xytext=(4, 0), textcoords="offset points", fontsize=8.5, color=figures.colour("fg")
+                label, (value, top * (1.42 - 0.1 * k)), xytext=(4, 0), textcoords="offset points", fontsize=8.5, color=figures.colour("fg")
             )
-        ax.set(xlabel="mean walk of a visit, in places", ylabel="arrangements")
+        ax.set(xlabel="mean walk of a visit, in places", ylabel="arrangements", ylim=(0, 1.55 * top))
         return figures.show(fig, **words)
 
 
