@@ -161,3 +161,13 @@ def test_the_shelf_of_words_is_text_with_its_language() -> None:
     assert '<span lang="zh">&lt;x&gt;</span></span>' in shown.markup
     assert "<figcaption>in order</figcaption>" in shown.markup
     assert repr(shown) == "in order\n经济 <x>"
+
+
+def test_the_table_of_neighbours_marks_every_word_as_chinese() -> None:
+    lists = {"北京": {"tied": ["市委", "首都"], "untied": ["上海", "天津"]}, "经济": {"tied": ["建设"], "untied": ["首都"]}}
+    shown = plots.neighbour_table(lists, name="tab-test", caption="c")
+    assert '<th scope="row"><span lang="zh">北京</span></th>' in shown.markup
+    assert '<td><span lang="zh">市委</span> <span lang="zh">首都</span></td>' in shown.markup
+    assert shown.markup.count('lang="zh"') == 8
+    assert '<th scope="col">untied</th>' in shown.markup
+    assert "北京 | 市委 首都 | 上海 天津" in repr(shown)

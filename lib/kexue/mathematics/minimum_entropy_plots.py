@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kexue import figures
 
-__all__ = ["digit_maps", "entropy_ruler", "length_and_popularity", "orders", "word_map", "word_shelf"]
+__all__ = ["digit_maps", "entropy_ruler", "length_and_popularity", "neighbour_table", "orders", "word_map", "word_shelf"]
 
 #: one colour for each model, wherever it occurs
 COLOURS = {"dot": "one", "distance": "two", "student": "three", "floor": "five", "popularity": "four"}
@@ -54,6 +54,30 @@ def word_shelf(words: Sequence[str], glosses: Mapping[str, str], *, caption: str
         spines.append(f'<span style="{look}"><span lang="zh">{html.escape(word)}</span>{gloss}</span>')
     markup = f'<figure class="kx-figure"><div>{"".join(spines)}</div><figcaption>{html.escape(caption, quote=False)}</figcaption></figure>'
     return figures.Shown(f"{caption}\n{' '.join(words)}", markup)
+
+
+def _chinese(words: Sequence[str]) -> str:
+    """Words of the page with their language, parted by blanks."""
+    return " ".join(f'<span lang="zh">{html.escape(word)}</span>' for word in words)
+
+
+def neighbour_table(lists: Mapping[str, Mapping[str, Sequence[str]]], *, name: str, caption: str) -> figures.Shown:
+    """The nearest words of some words by several ways, a row a word: text of the page.
+
+    Args:
+        lists: word -> way -> its nearest words.
+        name: target of ``{numref}``, beginning with ``tab-``.
+        caption: what is seen.
+    """
+    ways = list(next(iter(lists.values())))
+    plain = figures.table([[w, *(" ".join(near[way]) for way in ways)] for w, near in lists.items()], header=["word", *ways],
+                          caption=caption, name=name)  # fmt: skip
+    markup = plain.markup
+    for word, near in lists.items():
+        markup = markup.replace(f'<th scope="row">{word}</th>', f'<th scope="row">{_chinese([word])}</th>')
+        for way in ways:
+            markup = markup.replace(f"<td>{' '.join(near[way])}</td>", f"<td>{_chinese(near[way])}</td>")
+    return figures.Shown(plain.text, markup)
 
 
 def entropy_ruler(
