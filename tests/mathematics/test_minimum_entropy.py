@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kexue.mathematics import minimum_entropy as me
+from kexue.mathematics.minimum_entropy_shelves import two_communities
 
 F64 = torch.float64
 
@@ -289,3 +290,20 @@ def test_a_second_call_gives_the_same_and_single_precision_stays_single() -> Non
     assert me.entropy(joint, me.dot_logits(v)).dtype == torch.float32
     assert me.dot_gradient(joint, v).dtype == me.distance_gradient(joint, v).dtype == torch.float32
     assert torch.equal(me.distance_gradient(joint, v), me.distance_gradient(joint, v))
+
+
+def test_defaults_of_the_fit() -> None:
+    joint = law(6, 5)
+    plain = me.fit(joint, 2, generator=rng(4))
+    said = me.fit(joint, 2, model="dot", tied=True, self_pairs=True, starts=1, steps=200, generator=rng(4))
+    assert torch.equal(plain[0], said[0])
+    assert plain[2] == said[2]
+
+
+def test_the_best_start_is_kept() -> None:
+    joint, g = torch.from_numpy(two_communities()), rng(3)
+    each = [me.fit(joint, 1, model="distance", self_pairs=False, generator=g)[2] for _ in range(6)]
+    best = me.fit(joint, 1, model="distance", self_pairs=False, starts=6, generator=rng(3))
+    assert best[2] == pytest.approx(min(each), abs=1e-12)
+    assert max(each) > min(each) + 1e-2  # on a line books cannot pass each other
+    assert me.entropy(joint, me.without_self(me.distance_logits(best[0]))).item() == pytest.approx(best[2], abs=1e-14)
