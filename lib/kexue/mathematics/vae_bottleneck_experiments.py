@@ -152,7 +152,7 @@ class RateDistortion(Digits):
     noise: float = 0.1
     latents: int = 48
     channels: tuple[int, ...] = (32, 32)
-# --8<-- [end:rate-distortion]
+    # --8<-- [end:rate-distortion]
 
     tolerance: ClassVar[Mapping[str, float]] = {"*": 0.05}
 
@@ -195,6 +195,7 @@ class RateDistortion(Digits):
             run.fabric.backward(loss)
             optimizer.step()
             return {"loss": loss}
+
         # --8<-- [end:rd-step]
 
         def judge(number: int) -> dict[str, float]:
@@ -245,7 +246,7 @@ class Vib(Digits):
     code: int = 64
     random: float = 0.0
     attack: float = 0.1
-# --8<-- [end:vib]
+    # --8<-- [end:vib]
 
     tolerance: ClassVar[Mapping[str, float]] = {"*": 0.01, **{_named("rate", p): 0.5 for p in (0.0, 1e-4)}}
 
@@ -286,6 +287,7 @@ class Vib(Digits):
             run.fabric.backward(loss)
             optimizer.step()
             return {"loss": loss}
+
         # --8<-- [end:vib-step]
 
         def judge(number: int) -> dict[str, float]:

@@ -149,6 +149,8 @@ class Autoencoder(nn.Module):
         mean, log_variance = self.encode(x)
         again = self.decode(mean + (0.5 * log_variance).exp() * noise)
         return torch.stack([gaussian_kl(mean, log_variance), (x - again).square().sum(-1)])
+
+
 # --8<-- [end:autoencoder]
 
 
@@ -183,6 +185,8 @@ class Bottleneck(nn.Module):
         """Logits of the classes for the mean of the code, ``(B, classes)``."""
         logits: Tensor = self.answer(self.encode(x)[0])
         return logits
+
+
 # --8<-- [end:bottleneck]
 
 
@@ -262,6 +266,8 @@ class LinearCodes:
     def least_error(self, rate: float) -> float:
         """Squared error that no linear code of that rate can beat on the held-out pictures, even if it were fitted to them."""
         return float(water_filling(self.own, level_for_rate(self.own, rate)).distortion)
+
+
 # --8<-- [end:linear]
 
 
@@ -310,6 +316,8 @@ def judge_bottleneck(model: Bottleneck, images: Tensor, labels: Tensor, *, draws
         "error_averaged": float((each.exp().mean(0).argmax(-1) != labels).double().mean()),
         "error_mean": float((model.surely(images).argmax(-1) != labels).double().mean()),
     }
+
+
 # --8<-- [end:judge]
 
 
