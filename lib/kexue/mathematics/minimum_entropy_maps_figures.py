@@ -24,7 +24,7 @@ def _panels(labels: Tensor, freedoms: Sequence[str]) -> list[object]:
     full, last = (labels < SOLID).numpy(), len(freedoms) - 1
     rows = [
         p.Dots("full", classes=labels.numpy()[full].astype(float), names=[str(k) for k in range(SOLID)], size=6.5, opacity=0.85),
-        p.Dots("rings", classes=labels.numpy()[~full].astype(float) - SOLID, names=["6", "7", "8", "9"], size=7.5, ring=True),
+        p.Dots("rings", classes=labels.numpy()[~full].astype(float) - SOLID, names=["○ 6", "○ 7", "○ 8", "○ 9"], size=7.5, ring=True),
     ]
     return [
         p.Plane(
