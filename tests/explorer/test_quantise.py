@@ -35,8 +35,8 @@ def test_gaps_stay_gaps_and_nothing_else_becomes_one(values, encoding):
 
 
 def test_the_ends_of_the_range_are_exact():
-    codes, low, high = quantise(np.array([-2.0, 3.0]), "u2")
-    assert dequantise(codes, "u2", low, high).tolist() == [-2.0, 3.0]
+    codes, low, high = quantise(np.array([-2.0, 3.5]), "u2")
+    assert dequantise(codes, "u2", low, high).tolist() == [-2.0, 3.5]
     assert codes.tolist() == [0, 65534]
 
 
@@ -69,3 +69,21 @@ def test_encodings_are_chosen_by_use():
         "u1",
         "f4",
     ]
+
+
+@pytest.mark.parametrize(("encoding", "top"), [("u1", 254), ("u2", 65534)])
+def test_integers_come_back_exactly(encoding: str, top: int) -> None:
+    values = np.array([4.0, 0.0, 3.0, np.nan, 1.0, -2.0])
+    codes, low, high = quantise(values, encoding)
+    assert (low, high) == (-2.0, -2.0 + top)
+    assert codes.tolist() == [6, 2, 5, top + 1, 3, 0]
+    back = dequantise(codes, encoding, low, high)
+    assert back[[0, 1, 2, 4, 5]].tolist() == [4.0, 0.0, 3.0, 1.0, -2.0]
+    widest = quantise(np.array([0.0, top]), encoding)
+    assert widest[1:] == (0.0, float(top))
+    wider = quantise(np.array([0.0, 2.0 * top]), encoding)
+    assert wider[1:] == (0.0, 2.0 * top)
+    halves = quantise(np.array([0.0, 0.5, 4.0]), encoding)
+    assert halves[1:] == (0.0, 4.0)
+    constant = quantise(np.array([3.0, 3.0]), encoding)
+    assert constant[1:] == (3.0, 3.0)

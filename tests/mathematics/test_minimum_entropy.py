@@ -289,3 +289,22 @@ def test_a_second_call_gives_the_same_and_single_precision_stays_single() -> Non
     assert me.entropy(joint, me.dot_logits(v)).dtype == torch.float32
     assert me.dot_gradient(joint, v).dtype == me.distance_gradient(joint, v).dtype == torch.float32
     assert torch.equal(me.distance_gradient(joint, v), me.distance_gradient(joint, v))
+
+
+def test_defaults_of_the_fit() -> None:
+    joint = law(6, 5)
+    plain = me.fit(joint, 2, generator=rng(4))
+    said = me.fit(joint, 2, model="dot", tied=True, self_pairs=True, starts=1, steps=200, generator=rng(4))
+    assert torch.equal(plain[0], said[0])
+    assert plain[2] == said[2]
+
+
+def test_the_best_start_is_kept() -> None:
+    joint, g = law(6, 5), rng(3)
+    early = {"model": "distance", "steps": 2}  # so that the starts have not yet met
+    each = [me.fit(joint, 1, generator=g, **early)[2] for _ in range(6)]  # type: ignore[arg-type]
+    best = me.fit(joint, 1, starts=6, generator=rng(3), **early)  # type: ignore[arg-type]
+    assert best[2] == pytest.approx(min(each), abs=1e-12)
+    assert max(each) > min(each) + 1e-4
+    assert each[0] != min(each) != each[-1]
+    assert me.entropy(joint, me.distance_logits(best[0])).item() == pytest.approx(best[2], abs=1e-14)

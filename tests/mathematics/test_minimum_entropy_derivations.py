@@ -30,9 +30,11 @@ def test_the_proved_gradients_are_those_of_the_library() -> None:
     joint = torch.rand(3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     joint /= joint.sum()
     v = torch.tensor([[0.3], [-0.8], [0.5]], dtype=torch.float64)
-    values = {f"v{i + 1}": v[i].item() for i in range(3)} | {f"p{i + 1}{j + 1}": joint[i, j].item() for i in range(3) for j in range(3)}
-    for name, gradient in (("dot", me.dot_gradient), ("distance", me.distance_gradient)):
-        proved = steps[name].rhs.subs({s: values[s.name] for s in steps[name].rhs.free_symbols})
+    for name, score, gradient in (("dot", me.dot_logits, me.dot_gradient), ("distance", me.distance_logits, me.distance_gradient)):
+        m = me.pull(joint, score(v))
+        values = {f"M{i + 1}{j + 1}": m[i, j].item() for i in range(3) for j in range(3)} | {f"v{i + 1}": v[i].item() for i in range(3)}
+        statement = steps[name].value
+        proved = statement.subs({s: values[s.name] for s in statement.free_symbols})
         assert float(proved) == pytest.approx(gradient(joint, v)[0].item(), abs=1e-14)
 
 

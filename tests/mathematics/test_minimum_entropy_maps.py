@@ -198,3 +198,31 @@ def test_same_class_is_leave_one_out_nearest_neighbour(digits: tuple[Tensor, Ten
         rest = np.arange(200) != i
         guesses.append(KNeighborsClassifier(1).fit(z[rest].numpy(), labels[rest].numpy()).predict(z[i : i + 1].numpy())[0])
     assert maps.same_class(z, labels) == pytest.approx(np.mean(np.array(guesses) == labels.numpy()), abs=1e-12)
+
+
+def test_a_descent_is_adam_with_a_rate_along_half_a_cosine() -> None:
+    joint, z = maps.records(maps.neighbours(points(), 4.0)), points(12, 2, 1)
+    start, steps, rate = z.clone(), 7, 0.3
+    first, second = torch.zeros_like(z), torch.zeros_like(z)
+    for t in range(steps):
+        slope = maps.map_gradient(joint, z, alpha=2.0)
+        first, second = 0.8 * first + 0.2 * slope, 0.99 * second + 0.01 * slope**2
+        size = rate * 0.5 * (1 + math.cos(math.pi * t / steps))
+        z = z - size * (first / (1 - 0.8 ** (t + 1))) / ((second / (1 - 0.99 ** (t + 1))).sqrt() + 1e-8)
+    found = maps.draw_map(joint, start, alpha=2.0, steps=steps, rate=rate)
+    assert torch.allclose(found, z, atol=1e-10)
+    assert torch.equal(start, points(12, 2, 1))
+
+
+def test_defaults() -> None:
+    joint, z = maps.records(maps.neighbours(points(), 4.0)), points(12, 2, 1)
+    assert torch.equal(maps.draw_map(joint, z), maps.draw_map(joint, z, alpha=math.inf, normaliser="row", steps=500, rate=0.1))
+    assert not torch.equal(maps.draw_map(joint, z), maps.draw_map(joint, z, steps=501))
+    assert maps.principal_plane(points(), 2).shape == maps.principal_plane(points()).shape == (12, 2)
+
+
+def test_a_perplexity_at_either_end() -> None:
+    for perplexity in (1.001, 10.999):
+        assert (row_entropies(maps.neighbours(points(), perplexity)) - math.log(perplexity)).abs().max() < 1e-9
+    loose = maps.neighbours(points(), 4.0, tolerance=0.1)
+    assert 1e-6 < (row_entropies(loose) - math.log(4)).abs().max() < 0.1

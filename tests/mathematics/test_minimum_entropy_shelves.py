@@ -199,3 +199,43 @@ def test_hot_annealing_wanders_and_returns_the_best_it_met() -> None:
     best, path = shelves.anneal(TOY, start, hot=1e6, cold=1e6, sweeps=20, seed=2, keep=20)
     assert best.tolist() == start.tolist()
     assert TOY.cost(path[10]) > TOY.cost(start) + 0.2
+
+
+def test_the_course_of_an_annealing() -> None:
+    """A course recomputed by hand: the same draws, each proposal priced by the whole cost."""
+    rng, order = np.random.default_rng(5), np.arange(8)[::-1].copy()
+    path, best = [order.copy()], order.copy()
+    for sweep in range(12):
+        temperature = 0.5 * (0.05 / 0.5) ** (sweep / 11)
+        pairs, luck = rng.integers(0, 8, (8, 2)), rng.random(8)
+        for (i, j), u in zip(pairs, luck, strict=True):
+            trial = order.copy()
+            trial[[i, j]] = trial[[j, i]]
+            change = TOY.cost(trial) - TOY.cost(order)
+            if change <= 0 or u < np.exp(-change / temperature):
+                order = trial
+                best = order.copy() if TOY.cost(order) < TOY.cost(best) - 1e-12 else best
+        path.append(order.copy())
+    found, shown = shelves.anneal(TOY, np.arange(8)[::-1], hot=0.5, cold=0.05, sweeps=12, seed=5, keep=5)
+    assert found.tolist() == best.tolist()
+    assert shown.tolist() == [path[0].tolist(), path[3].tolist(), path[6].tolist(), path[9].tolist(), best.tolist()]
+    assert path[12].tolist() != path[9].tolist()
+
+
+def test_as_many_books_as_allowed_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shelves.MOST == 9
+    monkeypatch.setattr(shelves, "MOST", 4)
+    four = shelves.library(np.ones((4, 4)) / 16, shelves.shelf(4))
+    assert len(shelves.exhaustive(four)[1]) == 24
+    with pytest.raises(ValueError, match="5 books have too many"):
+        shelves.exhaustive(shelves.library(np.ones((5, 5)) / 25, shelves.shelf(5)))
+
+
+def test_who_is_borrowed_with_whom_counts_in_both_orders() -> None:
+    joint = np.array([[0.5, 0.3], [0.1, 0.1]])
+    books = shelves.library(joint, [[1.0], [3.0]], entrance=2.0, together=4.0)
+    assert books.popularity.tolist() == [1.6, pytest.approx(0.4)]
+    assert books.affinity == pytest.approx(np.array([[0.0, 1.6], [1.6, 0.0]]))
+    assert books.near.tolist() == [1.0, 3.0]
+    assert books.apart.tolist() == [[0.0, 2.0], [2.0, 0.0]]
+    assert joint[0, 0] == 0.5  # what was given is left alone

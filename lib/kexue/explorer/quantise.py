@@ -52,14 +52,15 @@ def quantise(values: Array, encoding: str) -> tuple[NDArray[Any], float, float]:
     """Quantise an array to codes.
 
     ``code = round((v - low) / (high - low) * top)`` with ``top`` = 254 or 65534; the code above ``top`` stands for NaN. ``u2log``
-    does so with the logarithm of ``v``, which keeps the relative error constant; ``f4`` stores single precision as it is.
+    does so with the logarithm of ``v``, which keeps the relative error constant; ``f4`` stores single precision as it is. Integers
+    whose span is at most ``top`` come back exactly.
 
     Args:
         values: any shape; NaN allowed, infinity not.
         encoding: one of :data:`ENCODINGS`.
 
     Returns:
-        The codes, and the least and greatest value (of the logarithm for ``u2log``).
+        The codes, and the values (for ``u2log`` the logarithms) that the codes 0 and ``top`` stand for.
 
     Raises:
         ValueError: unknown encoding, or values that the encoding cannot take.
@@ -76,7 +77,10 @@ def quantise(values: Array, encoding: str) -> tuple[NDArray[Any], float, float]:
         values = np.log(values)
     top = 254 if encoding == "u1" else 65534
     missing = np.isnan(values)
-    low, high = (float(values[~missing].min()), float(values[~missing].max())) if not missing.all() else (0.0, 0.0)
+    known = values[~missing]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    if encoding != "u2log" and high - low <= top and (known == np.rint(known)).all():
+        high = low + top if high > low else high  # integers in steps of one: they come back exactly, as classes and indices must
     scaled = (values - low) / (high - low) * top if high > low else np.zeros_like(values)
     codes = np.where(missing, top + 1, np.rint(np.where(missing, 0, scaled)))
     return codes.astype("<u1" if encoding == "u1" else "<u2"), low, high

@@ -24,9 +24,7 @@ class DigitClassifier(nn.Module):
         generator: source of the first weights.
     """
 
-    def __init__(
-        self, classes: int = 10, channels: tuple[int, int, int] = (16, 32, 64), generator: torch.Generator | None = None
-    ) -> None:
+    def __init__(self, classes: int = 10, channels: tuple[int, int, int] = (16, 32, 64), generator: torch.Generator | None = None) -> None:
         super().__init__()
         pairs = zip((1, *channels[:-1]), channels, strict=True)
         self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in pairs)
@@ -57,6 +55,8 @@ class DigitClassifier(nn.Module):
         """Logits ``(N, classes)`` of pictures ``(N, 28, 28)`` with grey values in [0, 1]."""
         logits: Tensor = self.head(F.relu(self.features(images)))
         return logits
+
+
 # --8<-- [end:network]
 
 
@@ -85,4 +85,6 @@ def moved(images: Tensor, reach: int, *, flip: bool, generator: torch.Generator)
         columns = torch.where(mirrored, columns.flip(1), columns)
     padded = F.pad(images, (reach,) * 4)
     return padded[torch.arange(n, device=device)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
 # --8<-- [end:moved]

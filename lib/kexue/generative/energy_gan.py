@@ -86,6 +86,8 @@ def critic_value(x: Tensor, f_p: Tensor, f_q: Tensor, r: Tensor, lam: float) -> 
     slope = critic_slope(f_p, f_q, r, lam)
     _grid(x, slope)
     return -lam * torch.trapezoid(r * slope**2, x)
+
+
 # --8<-- [end:critic]
 
 
@@ -171,6 +173,8 @@ def basin_edges(real: Tensor, fake: Normals) -> Tensor:
         below = fake.cdf(middle) < steps[has]
         low, high = torch.where(below, middle, low), torch.where(below, high, middle)
     return (low + high) / 2
+
+
 # --8<-- [end:pits]
 
 
@@ -235,6 +239,8 @@ def relaxed_cdf(f_p: Tensor, f_0: Tensor, lam: float, time: float) -> Tensor:
         time: t.
     """
     return f_p + (f_0 - f_p) * math.exp(-time / (2 * lam))
+
+
 # --8<-- [end:flow]
 
 

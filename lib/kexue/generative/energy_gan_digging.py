@@ -68,4 +68,6 @@ def dig_network(
         optimiser.step()
         height.append((torch.cat([u_real, u_fake]) - u_real.mean()).abs().max().detach())
     return torch.stack(height)
+
+
 # --8<-- [end:dig]

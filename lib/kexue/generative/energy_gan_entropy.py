@@ -115,6 +115,8 @@ def fit_toy(
         path.append(fakes.detach().clone())
     means, widths = torch.stack(path).unbind(-1)
     return Fit(means, widths)
+
+
 # --8<-- [end:toy]
 
 
@@ -144,6 +146,8 @@ def log_det_entropy(generator: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
         raise ValueError(f"a fake must have the shape of its code, {tuple(z.shape[1:])}; the Jacobian is {tuple(jacobian.shape[1:])}")
     log_volume: Tensor = torch.linalg.slogdet(jacobian).logabsdet
     return gaussian_entropy(z.shape[-1]) + log_volume.mean()
+
+
 # --8<-- [end:logdet]
 
 
@@ -194,6 +198,8 @@ def overshoots(path: Tensor, bottom: float) -> Tensor:
     """Which balls ``(N,)`` of the paths ``(T, N)`` were ever seen on the other side of the bottom than the one they started from."""
     side = torch.sign(path - bottom)
     return (side * side[0] < 0).any(0)
+
+
 # --8<-- [end:ball]
 
 

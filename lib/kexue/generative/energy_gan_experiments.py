@@ -122,6 +122,8 @@ class Variant(_OnImages):
             for name, images in (("train", train[: self.judged]), ("test", test[: self.judged]), ("fake", 2 * fake - 1)):
                 scores[f"energy_{name}"] = float(energy(images.to(run.fabric.device)).mean())
         return scores
+
+
 # --8<-- [end:variants]
 
 
@@ -173,6 +175,8 @@ class LeftOut(_OnImages):
         scores["auprc_nearest"] = average_precision(nearest_distance(test, train), strange)
         scores["auprc_components"] = average_precision(residual(test, train, self.parts), strange)
         return scores
+
+
 # --8<-- [end:anomaly]
 
 
@@ -197,6 +201,8 @@ def average_precision(score: Tensor, positive: Tensor) -> float:
     hits, count = hits[last], torch.arange(1, len(values) + 1, dtype=torch.float64)[last]
     gained = torch.diff(hits, prepend=torch.zeros(1, dtype=torch.float64))
     return float((gained * hits / count).sum() / hits[-1])
+
+
 # --8<-- [end:auprc]
 
 
@@ -256,6 +262,8 @@ class Stacked(_OnImages):
         fake = sample(generator, self.judged, generator=torch.Generator().manual_seed(SAMPLE_SEED)).cpu()
         modes, divergence = count_modes(digit_classes(fake.flatten(0, 1), self.data_set).view(-1, 3))
         return {"modes": float(modes), "divergence": divergence}
+
+
 # --8<-- [end:stacked]
 
 

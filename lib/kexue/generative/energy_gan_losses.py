@@ -73,6 +73,8 @@ def jump(fake: Tensor, kind: str = "linear") -> Tensor:
     """
     _check(kind, fake)
     return softplus(fake).mean() if kind == "softplus" else fake.mean()
+
+
 # --8<-- [end:losses]
 
 
@@ -138,6 +140,8 @@ def gradient_penalty(energy: Map, points: Tensor, *, centre: float = 0.0) -> Ten
     (slope,) = torch.autograd.grad(energies.sum(), x, create_graph=True)
     squares = slope.flatten(1).square().sum(1)  # (B,)
     return squares.mean() if centre == 0 else (squares.clamp_min(1e-24).sqrt() - centre).square().mean()
+
+
 # --8<-- [end:penalty]
 
 
@@ -173,6 +177,8 @@ def reconstruction_loss(recover: Map, z: Tensor, fake: Tensor, *, noise: float =
     if found.shape != z.shape:
         raise ValueError(f"the recovered codes must have the shape {tuple(z.shape)}, got {tuple(found.shape)}")
     return (z - found).square().flatten(1).sum(1).mean()
+
+
 # --8<-- [end:entropy]
 
 
@@ -208,4 +214,6 @@ def single_loss(energy: Map, generator: Map, real: Tensor, z: Tensor, kind: str 
     frozen = energy(fake.detach())
     bracket = jump(energy(fake), kind) - jump(frozen, kind)
     return dig(energy(real), frozen, kind) + ratio * bracket, bracket
+
+
 # --8<-- [end:single]

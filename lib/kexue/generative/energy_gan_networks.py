@@ -75,6 +75,8 @@ class Generator(nn.Module):
         """Images ``(B, colours, 28, 28)`` in [-1, 1] of codes ``(B, k)``."""
         images: Tensor = self.layers(z)
         return images
+
+
 # --8<-- [end:generator]
 
 
@@ -108,6 +110,8 @@ class Energy(nn.Module):
         """Energies ``(B,)`` of images ``(B, colours, 28, 28)``."""
         energies: Tensor = self.layers(x)
         return energies.squeeze(1)
+
+
 # --8<-- [end:energy]
 
 

@@ -141,6 +141,8 @@ def energy(parameters: Parameters, x: Tensor) -> Tensor:
 def generate(parameters: Parameters, z: Tensor) -> Tensor:
     """The fakes of latent points ``(N, 2)``: shape ``(…, N, 2)``."""
     return mlp(parameters, z)
+
+
 # --8<-- [end:mlp]
 
 
@@ -184,6 +186,8 @@ def generator_loss(loss: str, parameters: Parameters, fake: Tensor) -> Tensor:
     """What jumping minimises: the mean energy :math:`E_q\\,h(U(G(z)))` of the fakes, the landscape held fixed."""
     height = energy({name: w.detach() for name, w in parameters.items()}, fake)
     return F.softplus(height).mean() if loss == "softplus" else height.mean()
+
+
 # --8<-- [end:losses]
 
 

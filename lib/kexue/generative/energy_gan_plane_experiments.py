@@ -70,7 +70,7 @@ class PlaneGAN(Experiment):
     width: int = 64
     frames: int = 32
     precision: str = "32-true"
-# --8<-- [end:experiment]
+    # --8<-- [end:experiment]
 
     tolerance: ClassVar[Mapping[str, float]] = {"*": 0.02, "modes": 1.0, "modes_late": 0.3, "slope": 0.1}
 
@@ -129,6 +129,7 @@ class PlaneGAN(Experiment):
             run.fabric.backward(jump)
             leaper.step()
             return {"dig": dig, "jump": jump}
+
         # --8<-- [end:step]
 
         real, z = self.judging()
@@ -190,6 +191,8 @@ class Film:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """The stacks of a state."""
         self.stacks = dict(state)
+
+
 # --8<-- [end:film]
 
 

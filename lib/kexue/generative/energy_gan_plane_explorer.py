@@ -108,6 +108,7 @@ class Film:
             "step": float(self.experiment.moments[place]), "held": found["modes"], "good": 100 * found["on_data"],
             "u_real": found["u_real"], "u_fake": found["u_fake"],
         }  # fmt: skip
+
     # --8<-- [end:stage]
 
     def whole(self) -> Values:

@@ -95,9 +95,7 @@ def floor(data_set: str, count: int = 2000) -> dict[str, float]:
     return scores | {"class_entropy": float(torch.special.entr(share).sum())}
 
 
-def variants_table(
-    records: Sequence[Record], *, name: str, caption: str, real: Mapping[str, float] | None = None
-) -> figures.Shown:
+def variants_table(records: Sequence[Record], *, name: str, caption: str, real: Mapping[str, float] | None = None) -> figures.Shown:
     """Scores of the variants of one data set, mean ± standard deviation over the seeds.
 
     Args:

@@ -72,6 +72,8 @@ def langevin(energy: Energy, x: Tensor, eps: float, steps: int, *, generator: to
         x = x - 0.5 * eps * gradient + eps**0.5 * _noise(x, generator)
         moments.append(x.square().mean())
     return Chain(x, torch.stack(moments), 1.0)
+
+
 # --8<-- [end:langevin]
 
 
@@ -124,6 +126,8 @@ def mala(
         moments.append(x.square().mean())
         accepted += float(accept.to(u.dtype).mean())
     return Chain(x, torch.stack(moments), accepted / steps)
+
+
 # --8<-- [end:mala]
 
 
@@ -148,6 +152,8 @@ def norm_log_proposal(new: Tensor, old: Tensor, gradient: Tensor, eps: float) ->
     """For the refutation alone: the norm in the place of its square, as in the other sampler of the reference code."""
     length: Tensor = torch.linalg.vector_norm(new - old + 0.5 * eps * gradient, dim=-1)
     return -length / (2 * eps)
+
+
 # --8<-- [end:wrong]
 
 

@@ -58,7 +58,7 @@ class EnergyGAN(Experiment):
     decay: float = 0.999
     validation: int = 1000
     precision: str = "32-true"
-# --8<-- [end:settings]
+    # --8<-- [end:settings]
 
     average_energy: ClassVar[bool] = False  #: whether the energy that is kept is an average, too
 
@@ -194,6 +194,7 @@ class Game:
         if self.level is not None:
             self.level.update()
         return seen
+
     # --8<-- [end:step]
 
     def _descend(self, optimizer: Any, loss: Tensor, number: int, other: Any = None) -> None:

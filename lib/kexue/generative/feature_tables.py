@@ -46,5 +46,3 @@ def alike(x: Tensor, y: Tensor) -> None:
         raise ValueError(f"both samples must have features of one width, got {len(x)} and {len(y)}")
     if x.device != y.device:
         raise ValueError(f"both samples must be on one device, got {x.device} and {y.device}")
-
-

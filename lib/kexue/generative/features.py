@@ -92,6 +92,8 @@ def image_features(images: Tensor, *, data_set: str) -> Tensor:
         data_set: name of the data set that the pictures are of, or are made to be like.
     """
     return digit_features(images, data_set) if data_set in CLASSIFIERS else imagenet_features(images)
+
+
 # --8<-- [end:features]
 
 

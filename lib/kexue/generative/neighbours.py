@@ -81,6 +81,8 @@ def _hits(points: Tensor, centres: Tensor, radii: Tensor) -> tuple[Tensor, Tenso
 def _distance(a: Tensor, b: Tensor) -> Tensor:
     # Not by way of a matrix product, whose rounding would put copies of a point at a distance from it.
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
 # --8<-- [end:neighbours]
 
 

@@ -100,6 +100,8 @@ def frechet_distance(x_features: Tensor | Statistics, y_features: Tensor | Stati
     root = torch.linalg.svdvals(_factor(x.covariance).T @ _factor(y.covariance)).sum()
     spread = x.covariance.trace() + y.covariance.trace() - 2 * root
     return max(0.0, float((x.mean - y.mean).square().sum() + spread))
+
+
 # --8<-- [end:frechet]
 
 
@@ -167,6 +169,8 @@ def _unbiased(x: Tensor, y: Tensor) -> float:
     xx, yy = cubic_kernel(x, x), cubic_kernel(y, y)
     within = (xx.sum() - xx.diagonal().sum() + yy.sum() - yy.diagonal().sum()) / (n * (n - 1))
     return float(within - 2 * cubic_kernel(x, y).mean())
+
+
 # --8<-- [end:kid]
 
 

@@ -71,7 +71,7 @@ class CategoricalVAE(Experiment):
     validation: int = 1000
     draws: int = 4
     precision: str = "32-true"
-# --8<-- [end:experiment]
+    # --8<-- [end:experiment]
 
     tolerance: ClassVar[Mapping[str, float]] = {"*": 0.05, "active": 1.0}
 
@@ -116,6 +116,7 @@ class CategoricalVAE(Experiment):
     def rate_at(self, step: int) -> float:
         """Learning rate at a step."""
         return self.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / self.steps)))
+
     # --8<-- [end:schedules]
 
     def train(self, run: Run) -> dict[str, Tensor]:
@@ -151,6 +152,7 @@ class CategoricalVAE(Experiment):
             run.fabric.backward(loss)
             optimizer.step()
             return {"loss": bound}
+
         # --8<-- [end:step]
 
         def judge(number: int) -> dict[str, float]:
@@ -272,6 +274,8 @@ def code_flip(model: DiscreteVAE, image: Tensor, latent: int) -> NDArray[Any]:
     code = torch.nn.functional.one_hot(chosen, model.classes).float()  # (k, L, k)
     pictures = model.decode(code).sigmoid().mul(255).round().to(torch.uint8)
     return pictures.view(-1, 28, 28).numpy()
+
+
 # --8<-- [end:flip]
 
 

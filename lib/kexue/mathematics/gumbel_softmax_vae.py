@@ -85,6 +85,8 @@ class DiscreteVAE(nn.Module):
         """Logits of the pixels ``(..., 784)`` for codes ``(..., L, k)``, one-hot or relaxed."""
         logits: Tensor = self.decoder(self.code_gain * (y - 1 / self.classes).flatten(-2))
         return logits
+
+
 # --8<-- [end:model]
 
 
@@ -106,6 +108,8 @@ def kl_to_uniform(logits: Tensor) -> Tensor:
 def pixel_log_likelihood(pixel_logits: Tensor, x: Tensor) -> Tensor:
     """Bernoulli log-likelihood of grey values, summed over pixels; ``(..., B, 784), (B, 784) -> (..., B)``."""
     return -binary_cross_entropy_with_logits(pixel_logits, x.expand_as(pixel_logits), reduction="none").sum(-1)
+
+
 # --8<-- [end:bound]
 
 
@@ -204,6 +208,8 @@ def _code(estimator: str, logits: Tensor, tau: float, generator: torch.Generator
     if estimator in ("gs", "st"):
         return gs.gumbel_softmax(logits, tau, hard=estimator == "st", generator=generator)
     raise ValueError(f"the estimator must be one of {', '.join(ESTIMATORS)}, got {estimator!r}")
+
+
 # --8<-- [end:estimators]
 
 
@@ -259,4 +265,3 @@ def score(model: DiscreteVAE, images: Tensor, *, draws: int = 8, taus: tuple[flo
     told = torch.special.entr(q_sum / count).sum(-1) - entropy / count  # (L,)
     bounds = {tau: (total - kl) / count for tau, total in totals.items()}
     return Bounds(bounds.pop(0.0), kl / count, bounds, int((told > 0.05).sum()), float(told.sum()))
-

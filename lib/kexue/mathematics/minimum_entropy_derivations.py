@@ -86,7 +86,7 @@ def cost_and_floor() -> Derivation:
         to=-n * sp.log(1 / n) / n,
         name="no-order",
         reason="If all scores are equal, as with all vectors at the origin, each of $N$ items has $q=1/N$ and the visit costs $\\log N$: "
-        "the collapsed library is the most expensive blind one",
+        "the collapsed library is worth no more than a blind guess",
     )
     return d
 
@@ -138,58 +138,47 @@ def distance_as_biased_dot() -> Derivation:
         of=2 - 2 * x,
         wrt=x,
         name="sign",
-        reason="On a sphere, $\\|u\\|=\\|v\\|=1$, the squared distance is $2-2x$ with $x=\\langle u,v\\rangle$: it *falls* as the inner "
-        "product grows. What is close must have a *large* inner product",
+        reason="On a sphere, $\\|u\\|=\\|v\\|=1$, the squared distance is $2-2x$ with $x=\\langle u,v\\rangle$: it falls as the inner "
+        "product grows. What is close must have a large inner product",
     )
     return d
 
 
 def gradients() -> Derivation:
     """The gradients of both tied models, for three items on a line."""
-    v = sp.symbols("v1:4", real=True)
-    p = [[sp.Symbol(f"p{i}{j}", positive=True) for j in (1, 2, 3)] for i in (1, 2, 3)]
-    box = {**{x: (-1, 1) for x in v}, **{x: (0.02, 0.3) for row in p for x in row}}
+    v, s = sp.symbols("v1:4", real=True), sp.symbols("s1:4", real=True)
+    row = sp.symbols("p11 p12 p13", positive=True)
+    m = [[sp.Symbol(f"M{i}{j}", real=True) for j in (1, 2, 3)] for i in (1, 2, 3)]
+    box = {**{x: (-1, 1) for x in (*v, *s)}, **{x: (0.05, 0.5) for x in row}, **{x: (-1, 1) for line in m for x in line}}
     d = Derivation("gradients", "Springs between items", domain=box)
-    s = sp.symbols("s1:4", real=True)
-    row = p[0]
     total = sum(sp.exp(x) for x in s)
-    weight = sum(row)
     d.differentiates(
-        weight * sp.exp(s[1]) / total - row[1],
-        of=weight * sp.log(total) - sum(a * x for a, x in zip(row, s, strict=True)),
+        sum(row) * sp.exp(s[1]) / total - row[1],
+        of=sum(row) * sp.log(total) - sum(a * x for a, x in zip(row, s, strict=True)),
         wrt=s[1],
         name="score",
-        reason="The cost of the visits that begin with item 1, as a function of its scores: the slope is *predicted minus observed*, "
+        reason="The cost of the visits that begin with item 1, as a function of its scores: the slope is predicted minus observed, "
         "$M_{12}=p(1)\\,q(2|1)-p(1,2)$",
     )
-
-    def cost(score: Callable[[int, int], sp.Expr]) -> sp.Expr:
-        rows = range(3)
-        logs = [sp.log(sum(sp.exp(score(i, j)) for j in rows)) for i in rows]
-        return sum(p[i][j] * (logs[i] - score(i, j)) for i in rows for j in rows)
-
-    def m(score: Callable[[int, int], sp.Expr], i: int, j: int) -> sp.Expr:
-        logs = sum(sp.exp(score(i, k)) for k in range(3))
-        return sum(p[i]) * sp.exp(score(i, j)) / logs - p[i][j]
-
-    def dot(i: int, j: int) -> sp.Expr:
-        return v[i] * v[j]
-
-    def far(i: int, j: int) -> sp.Expr:
-        return -((v[i] - v[j]) ** 2)
-
-    d.implied(
-        sp.Eq(sp.diff(cost(dot), v[0]), sum((m(dot, 0, j) + m(dot, j, 0)) * v[j] for j in range(3)), evaluate=False),
+    everyone = [(i, j) for i in range(3) for j in range(3)]
+    d.differentiates(
+        sum((m[0][j] + m[j][0]) * v[j] for j in range(3)),
+        of=sum(m[i][j] * v[i] * v[j] for i, j in everyone),
+        wrt=v[0],
         name="dot",
-        reason="Tied inner products: $v_1$ stands in row 1 and in column 1, so every pair pulls on it twice: "
-        "$\\partial S/\\partial v_i=\\sum_j(M_{ij}+M_{ji})\\,v_j$ (first of three items, in one dimension; coordinates are alike)",
+        reason="So a small change of the scores changes the cost by $\\sum M_{ij}\\,ds_{ij}$ (chain rule, $M$ held still). Tied inner "
+        "products, "
+        "$s_{ij}=v_iv_j$: item 1 stands in its row and in its column, $\\partial S/\\partial v_i=\\sum_j(M_{ij}+M_{ji})\\,v_j$ (three "
+        "items, "
+        "one dimension; coordinates are alike)",
     )
-    d.implied(
-        sp.Eq(sp.diff(cost(far), v[0]), -2 * sum((m(far, 0, j) + m(far, j, 0)) * (v[0] - v[j]) for j in range(3)), evaluate=False),
+    d.differentiates(
+        -2 * sum((m[0][j] + m[j][0]) * (v[0] - v[j]) for j in (1, 2)),
+        of=-sum(m[i][j] * (v[i] - v[j]) ** 2 for i, j in everyone),
+        wrt=v[0],
         name="distance",
         reason="Distances: with $W=-M$ it is $2\\sum_j(W_{ij}+W_{ji})(v_i-v_j)$, a spring for each pair. It pulls where a pair is seen "
-        "more "
-        "often than predicted and pushes where it is seen less often. This is the gradient of SNE",
+        "more often than predicted and pushes where it is seen less often. This is the gradient of SNE",
     )
     return d
 
@@ -214,7 +203,7 @@ def sgns_road() -> Derivation:
         to=sp.log(n / a),
         name="pmi-plus-popularity",
         reason="A pair seen $n$ times among $T$, its first word $a$ times, its second $b$ times: $\\log c(j|i)$ is the pointwise mutual "
-        "information *plus* the log-popularity of the second word. Inner products must carry both; in a distance the walk to the "
+        "information plus the log-popularity of the second word. Inner products must carry both; in a distance the walk to the "
         "entrance can carry the popularity and leave the inner product to the information",
     )
     value = -n * sp.log(1 / (1 + sp.exp(-s))) - k * a * b / t * sp.log(1 / (1 + sp.exp(s)))

@@ -69,7 +69,7 @@ class Words(Experiment):
     rate: float = 4e-2
     spread: float = 0.1
     precision: str = "32-true"
-# --8<-- [end:experiment]
+    # --8<-- [end:experiment]
 
     tolerance: ClassVar[Mapping[str, float]] = {"*": 0.01}
 
@@ -126,6 +126,7 @@ class Words(Experiment):
             run.fabric.backward(loss)
             optimizer.step()
             return {"loss": loss}
+
         # --8<-- [end:step]
 
         def judge(number: int) -> dict[str, float]:

@@ -109,7 +109,7 @@ def arrange_the_library() -> Explorer:
         play=["frame"],
         panels=[
             p.Plane(
-                layers=[*door, *dots], x_range=(-4.1, 4.1), y_range=(-0.5, 5.5), equal=True, axes=False, height=380, width=0.6,
+                layers=[*door, *dots], x_range=(-4.0, 4.0), y_range=(-0.4, 5.4), equal=True, axes=False, height=340, width=0.6,
                 title="Colour: subject. Size: popularity",
                 alt="Books of one subject gather; popular books gather near the entrance",
             ),
@@ -183,16 +183,18 @@ def swap_state(start: int, i: int, j: int) -> dict[str, Array | float]:
     after[[first, second]] = after[[second, first]]
     parts = np.array(TOY.parts(after)) - np.array(TOY.parts(order))
     table = TOY.swaps(order)[np.ix_(book, book)]
+    table[np.abs(table) < 1e-12] = 0.0
     helpful = int((table < -1e-9).sum()) // 2
     numbers = {"before": TOY.cost(order), "helpful": float(helpful), "least": float(table.min())}
-    return {"upper_x": order + 1.0, "lower_x": after + 1.0, "changes": np.array([*parts, parts.sum()]), "table": table, **numbers}
+    places: dict[str, Array | float] = {"upper_x": np.asarray(order + 1.0), "lower_x": np.asarray(after + 1.0)}
+    return {**places, "changes": np.array([*parts, parts.sum()]), "table": table, **numbers}
 
 
 def swap_two_books() -> Explorer:
     """Eight books on one shelf: what every swap would change, term by term."""
     sizes = (19.0, 16.0, 13.0, 10.0)
     rows = []
-    for axis, y in (("upper_x", 1.0), ("lower_x", 0.0)):
+    for axis, y in (("upper_x", 2.0), ("lower_x", 1.0)):
         for rank, size in enumerate(sizes):
             pair = [f"{axis[:5]}_{rank}", np.array([y, y])]
             rows.append(p.Dots(x=pair[0], y=pair[1], classes=np.array([0.0, 1.0]), size=size, opacity=0.9))
@@ -210,10 +212,10 @@ def swap_two_books() -> Explorer:
         panels=[
             p.Plane(
                 layers=[
-                    *rows, p.Dots(x=[0.0, 0.0], y=[0.0, 1.0], colour="text", size=9),
-                    p.Note("before", x=8.6, y=0.95, colour="text"), p.Note("after", x=8.6, y=-0.05, colour="text"),
+                    *rows, p.Dots(x=[0.0, 0.0], y=[1.0, 2.0], colour="text", size=9),
+                    p.Note("before", x=8.6, y=1.95, colour="text"), p.Note("after", x=8.6, y=0.95, colour="text"),
                 ],
-                x_range=(-0.5, 10.2), y_range=(-0.45, 1.45), axes=True, height=170, width=1.0, xlabel="place, counted from the entrance",
+                x_range=(-0.5, 10.2), y_range=(0.45, 2.45), axes=True, height=170, width=1.0, xlabel="place, counted from the entrance",
                 x_ticks={float(k): str(k) for k in range(9)}, y_ticks={9.0: ""}, title="Two subjects; large books are popular",
                 alt="The shelf before and after the swap",
             ),
@@ -222,12 +224,13 @@ def swap_two_books() -> Explorer:
                 title="What each swap would change", alt="Changes of cost for every pair of places; negative cells save steps",
             ),
             p.Bars(
-                "changes", categories=("way in", "between", "together"), colours=("two",), width=0.4, height=220, y_range=(-0.8, 0.8),
+                "changes", categories=("way in", "between", "both"), colours=("two",), width=0.4, height=220, y_range=(-0.8, 0.8),
                 title="This swap, in steps", alt="The change of the two parts of the walk and their sum",
             ),
             p.Text([("cost before", "{before:.3f}"), ("change", "{change:.3f}"), ("swaps that save", "{helpful:.0f} of 28")], width=0.4),
         ],
         derived={**derived, "change": "take(changes, 2)"},
+        bits={"table": 32},  # an exact 0 on the diagonal
         constants={"left": np.array([1.0, 0.0]), "right": np.array([0.0, 1.0])},
         presets={"By popularity": {"start": 1}, "Spectral": {"start": 2}, "Best of all": {"start": 3}},
         sentence=(

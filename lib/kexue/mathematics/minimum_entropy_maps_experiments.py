@@ -115,6 +115,7 @@ class DigitMaps(Experiment):
         for name, (alpha, normaliser, rate) in METHODS.items():
             joint = maps.records(c, normaliser)
             drawn[name] = maps.draw_map(joint, start, alpha=alpha, normaliser=normaliser, steps=self.steps, rate=rate)
+        run.steps = self.steps * len(METHODS)
         theirs = TSNE(perplexity=self.perplexity, init="pca", random_state=run.seed).fit_transform(x.numpy())
         return drawn | {"sklearn": torch.as_tensor(theirs)}
 
@@ -169,25 +170,30 @@ class Morph(Experiment):
         return {**_origin("digits"), "used": f"{self.points} of 1,797 digits"}
 
     def train(self, run: Run) -> dict[str, Tensor]:
-        x, _ = sample(self.points, run.seed)
-        plane = maps.principal_plane(x)
-        drawn: dict[str, Tensor] = {}
-        for normaliser in ("row", "all"):
-            rows = []
-            for perplexity in self.perplexities:
-                joint = maps.records(maps.neighbours(x, perplexity), normaliser)
-                z, row = START * plane / plane[:, 0].std(), []
-                for k, alpha in enumerate(self.alphas):
-                    if k:
-                        z = rescaled(joint, z, alpha=alpha, normaliser=normaliser)
-                    steps, rate = (self.steps, 1.0) if k == 0 else (self.steps // 4, 0.02 * z.abs().max().item())
-                    moved = maps.draw_map(joint, z, alpha=alpha, normaliser=normaliser, steps=steps, rate=rate)
-                    moved = moved - moved.mean(0)
-                    z = aligned(moved, z if k else plane)
-                    row.append(z)
-                rows.append(torch.stack(row))
-            drawn[normaliser] = torch.stack(rows)  # (perplexities, kernels, points, 2)
-        return drawn
+        run.steps = 2 * len(self.perplexities) * (self.steps + (len(self.alphas) - 1) * (self.steps // 4))
+        return self.drawn(run.seed)
+
+    def drawn(self, seed: int = 0) -> dict[str, Tensor]:
+        """All maps of a sample: ``row`` and ``all``, each (perplexities, kernels, points, 2)."""
+        x, _ = sample(self.points, seed)
+        return {"row": self._maps(x, "row"), "all": self._maps(x, "all")}
+
+    def _maps(self, x: Tensor, normaliser: maps.Normaliser) -> Tensor:
+        """The maps of one normaliser, (perplexities, kernels, points, 2)."""
+        plane, rows = maps.principal_plane(x), []
+        for perplexity in self.perplexities:
+            joint = maps.records(maps.neighbours(x, perplexity), normaliser)
+            z, row = START * plane / plane[:, 0].std(), []
+            for k, alpha in enumerate(self.alphas):
+                if k:
+                    z = rescaled(joint, z, alpha=alpha, normaliser=normaliser)
+                steps, rate = (self.steps, 1.0) if k == 0 else (self.steps // 4, 0.02 * z.abs().max().item())
+                moved = maps.draw_map(joint, z, alpha=alpha, normaliser=normaliser, steps=steps, rate=rate)
+                moved = moved - moved.mean(0)
+                z = aligned(moved, z if k else plane)
+                row.append(z)
+            rows.append(torch.stack(row))
+        return torch.stack(rows)
 
     def evaluate(self, weights: Mapping[str, Tensor], run: Run) -> dict[str, float]:
         states = self.states(weights, run.seed)
@@ -214,7 +220,8 @@ class Morph(Experiment):
                     z = weights[normaliser][p, k].double()
                     cost = maps.map_entropy(joint, z, alpha=alpha, normaliser=normaliser).item()
                     spread = z.square().sum(1).mean().sqrt().item()
-                    table[:, p, k] = torch.tensor([cost, cost - floor, maps.same_class(z, labels), spread])
+                    numbers = (cost, cost - floor, maps.same_class(z, labels), spread)
+                    table[:, p, k] = torch.tensor(numbers, dtype=torch.float64)
             found[normaliser] = dict(zip(("cost", "excess", "same", "spread"), table, strict=True))
         return found
 

@@ -168,7 +168,7 @@ def popular_first(books: Library) -> Order:
 def spectral(books: Library, slots: ArrayLike) -> Order:
     """Books placed by the slowest modes of the graph of records, as many as the slots have dimensions, then moved onto the slots.
 
-    The modes minimise the sum of affinity times *squared* distance (Fiedler 1973). Mirror images serve that sum equally well; the
+    The modes minimise the sum of affinity times *squared* distance (Hall 1970). Mirror images serve that sum equally well; the
     one that costs least is taken.
     """
     x = np.asarray(slots, dtype=float)

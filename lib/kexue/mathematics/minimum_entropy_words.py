@@ -112,6 +112,8 @@ def pair_counts(corpus: Iterable[Sentence], words: Sequence[str], window: int) -
         places.append(ids[:-gap][same] * size + ids[gap:][same])
     counts = torch.from_numpy(np.bincount(np.concatenate(places), minlength=size * size)).view(size, size).float()
     return (counts + counts.T).fill_diagonal_(0)
+
+
 # --8<-- [end:counts]
 
 
@@ -135,6 +137,8 @@ def row_cost(counts: Tensor, logits: Tensor) -> Tensor:
     """
     log_q = logits.log_softmax(1)
     return -(counts * log_q.masked_fill(counts == 0, 0)).sum()
+
+
 # --8<-- [end:row-cost]
 
 

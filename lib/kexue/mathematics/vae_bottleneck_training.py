@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -288,14 +289,8 @@ def least_lead(points: Sequence[tuple[float, float]], bound: Callable[[float], f
     if len(line) < 2 or not line[0][0] <= above < line[-1][0]:
         raise ValueError(f"the points must have rates on both sides of {above:g}, got {', '.join(f'{r:g}' for r, _ in line)}")
     looked = [above + (line[-1][0] - above) * k / (count - 1) for k in range(count)] + [r for r, _ in line if r > above]
-    return min(bound(rate) - _on_line(line, rate) for rate in looked)
-
-
-def _on_line(line: Sequence[tuple[float, float]], rate: float) -> float:
-    for (r0, e0), (r1, e1) in pairwise(line):
-        if r0 <= rate <= r1:
-            return e0 + (e1 - e0) * (rate - r0) / (r1 - r0)
-    return line[-1][1]  # the last rate, missed by a rounding error
+    rates, errors = zip(*line, strict=True)
+    return min(bound(rate) - float(np.interp(rate, rates, errors)) for rate in looked)
 
 
 # ----------------------------------------------------------------------------------------------------------------------- bottleneck
