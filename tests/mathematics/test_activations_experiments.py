@@ -27,7 +27,7 @@ from kexue.mathematics.activations_training import (
     nets_of,
     standardised,
 )
-from kexue.records import Metric, Record, load, read_record, shipped
+from kexue.records import Metric, load, read_record, shipped
 from kexue.training import Run, evaluate, train
 
 SHIPPED = [name for name in shipped() if name.startswith("activations/")]
