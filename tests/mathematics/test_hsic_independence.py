@@ -35,10 +35,44 @@ def test_u_centred_matrices_give_the_unbiased_statistic() -> None:
 
 
 @pytest.mark.parametrize("unbiased", [False, True])
+def test_thin_factors_give_the_null_of_the_full_matrices(unbiased: bool) -> None:
+    x, y = circle(independence.THIN)
+    k, m = hsic.gram(x), hsic.gram(y)
+    orders = independence.random_orders(len(x), 30, torch.Generator().manual_seed(0))
+    null = independence.permutation_null(k, m, orders, unbiased=unbiased)
+    statistic = hsic.hsic_unbiased if unbiased else hsic.hsic_biased
+    expected = torch.stack([statistic(k, m[o][:, o]) for o in orders])
+    assert torch.allclose(null, expected, rtol=0, atol=1e-11)
+    assert null.dtype == torch.float64
+    single = independence.permutation_null(k.float(), m.float(), orders, unbiased=unbiased)
+    assert torch.allclose(single.double(), expected, rtol=0, atol=1e-7)
+    rough = hsic.gaussian_gram(x, 1e-4)  # of full rank: the matrices themselves are permuted
+    assert torch.allclose(
+        independence.permutation_null(rough, m, orders, unbiased=unbiased),
+        torch.stack([statistic(rough, m[o][:, o]) for o in orders]),
+        atol=1e-15,
+    )
+    assert torch.allclose(
+        independence.permutation_null(m, rough, orders, unbiased=unbiased),
+        torch.stack([statistic(m, rough[o][:, o]) for o in orders]),
+        atol=1e-15,
+    )
+
+
+def test_orders_are_permutations() -> None:
+    every = independence.all_orders(4)
+    assert len(every) == 23
+    assert len({tuple(o) for o in every.tolist()} | {(0, 1, 2, 3)}) == 24
+    drawn = independence.random_orders(6, 50, torch.Generator().manual_seed(0))
+    assert torch.equal(drawn.sort(1).values, torch.arange(6).expand(50, 6))
+    assert len(drawn.unique(dim=0)) > 40
+
+
+@pytest.mark.parametrize("unbiased", [False, True])
 def test_null_is_the_statistic_of_permuted_samples(unbiased: bool) -> None:
     x, y = normal(8), normal(8, seed=1)
     k, m = hsic.gaussian_gram(x, 1.0), hsic.gaussian_gram(y, 0.5)
-    orders = [torch.randperm(8, generator=torch.Generator().manual_seed(s)) for s in range(4)]
+    orders = torch.stack([torch.randperm(8, generator=torch.Generator().manual_seed(s)) for s in range(4)])
     null = independence.permutation_null(k, m, orders, unbiased=unbiased)
     statistic = hsic.hsic_unbiased if unbiased else hsic.hsic_biased
     expected = torch.stack([statistic(k, hsic.gaussian_gram(y[order], 0.5)) for order in orders])

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from kexue.mathematics import hsic
+from kexue.mathematics import hsic_factors as factors
 from kexue.mathematics import hsic_large as large
 
 
@@ -56,33 +57,6 @@ def test_fourier_features_average_to_the_kernel() -> None:
     assert large.fourier_features(x.float(), 1.5, 2).dtype == torch.float32
 
 
-@pytest.mark.parametrize("kernel", sorted(hsic.KERNELS))
-def test_cholesky_features_reproduce_the_gram_matrix(kernel: str) -> None:
-    x = normal(60).mul(3).round().div(3) if kernel == "delta" else normal(60)
-    phi = large.cholesky_features(x, kernel, tolerance=1e-10)
-    k = hsic.gram(x, kernel)
-    assert (k - phi @ phi.T).abs().max() < 1e-8 * k.diagonal().sum()
-    if kernel == "linear":
-        assert phi.shape == (60, 1)
-    if kernel == "gaussian":
-        assert phi.shape[1] < 30
-
-
-def test_cholesky_keeps_its_tolerance_and_says_when_it_cannot() -> None:
-    x = normal(80, 2)
-    for tolerance in (0.1, 1e-3, 1e-8):
-        phi = large.cholesky_features(x, tolerance=tolerance)
-        rest = 1 - float((phi * phi).sum()) / 80
-        assert rest <= tolerance
-        before = 1 - float((phi[:, :-1] ** 2).sum()) / 80
-        assert before > tolerance  # not one column more than needed
-    assert torch.equal(large.cholesky_features(x), large.cholesky_features(x, "gaussian", "median", tolerance=1e-8, most=512))
-    with pytest.raises(ValueError, match=r"^3 columns leave 0\.\d+ of the diagonal unexplained; take fourier_features$"):
-        large.cholesky_features(x, most=3)
-    small = normal(5)
-    assert large.cholesky_features(small, bandwidth=1e-3).shape == (5, 5)
-
-
 def test_feature_hsic_is_hsic_of_the_feature_kernels() -> None:
     phi, psi = normal(25, 4), normal(25, 3, seed=1)
     k, m = phi @ phi.T, psi @ psi.T
@@ -90,14 +64,14 @@ def test_feature_hsic_is_hsic_of_the_feature_kernels() -> None:
     assert math.isclose(large.feature_hsic(phi, psi, unbiased=True), hsic.hsic_unbiased(k, m), rel_tol=1e-9)
     x, y = pair(200)
     exact = hsic.hsic_biased(hsic.gram(x), hsic.gram(y))
-    assert math.isclose(large.feature_hsic(large.cholesky_features(x), large.cholesky_features(y)), exact, rel_tol=1e-6)
+    assert math.isclose(large.feature_hsic(factors.cholesky_features(x), factors.cholesky_features(y)), exact, rel_tol=1e-6)
 
 
 def test_feature_test_finds_and_does_not_find() -> None:
     x, _ = pair(500)
-    dependent = large.cholesky_features(torch.sin(2 * x) + 0.5 * normal(500, seed=7))
-    unrelated = large.cholesky_features(normal(500, seed=8))
-    phi = large.cholesky_features(x)
+    dependent = factors.cholesky_features(torch.sin(2 * x) + 0.5 * normal(500, seed=7))
+    unrelated = factors.cholesky_features(normal(500, seed=8))
+    phi = factors.cholesky_features(x)
     assert large.feature_test(phi, dependent).p_value == 1 / 2000
     assert large.feature_test(phi, unrelated).p_value > 0.05
     found = large.feature_test(phi, dependent, permutations=99)
@@ -107,7 +81,7 @@ def test_feature_test_finds_and_does_not_find() -> None:
 
 
 def test_limit_law_agrees_with_permutations() -> None:
-    phi, psi = large.cholesky_features(normal(400)), large.cholesky_features(normal(400, seed=5))
+    phi, psi = factors.cholesky_features(normal(400)), factors.cholesky_features(normal(400, seed=5))
     limit = large.feature_test(phi, psi, draws=4000).null
     shuffled = large.feature_test(phi, psi, permutations=1000).null
     for q in (0.1, 0.5, 0.9):

@@ -7,7 +7,6 @@ normal laws are in :mod:`kexue.mathematics.hsic_proofs`; ``DERIVATIONS`` lists a
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import sympy as sp
@@ -17,7 +16,7 @@ from kexue.mathematics.hsic_proofs import bandwidth_limits, bias, distance_kerne
 
 __all__ = ["DERIVATIONS", "kernel_trick", "squared_covariance", "trace_form"]
 
-PAIRS = tuple(itertools.product(range(2), repeat=2))
+PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))
 P = {(i, j): sp.Symbol(f"p{i + 1}{j + 1}", positive=True) for i, j in PAIRS}
 PX = [P[i, 0] + P[i, 1] for i in range(2)]
 PY = [P[0, j] + P[1, j] for j in range(2)]
@@ -36,8 +35,9 @@ def squared_covariance() -> Derivation:
     f, g = sp.symbols("f1:3", real=True), sp.symbols("g1:3", real=True)
     box = {**{p: (0.1, 0.4) for p in P.values()}, **{s: (-2, 2) for s in (*f, *g)}}
     d = Derivation("squared-covariance", "A squared covariance is three means", domain=box)
-    c = d.given(
-        sum(P[i, j] * f[i] * g[j] for i, j in PAIRS) - sum(PX[i] * f[i] for i in range(2)) * sum(PY[j] * g[j] for j in range(2)),
+    c = sum(P[i, j] * f[i] * g[j] for i, j in PAIRS) - sum(PX[i] * f[i] for i in range(2)) * sum(PY[j] * g[j] for j in range(2))
+    d.given(
+        c,
         "The covariance $C[f,g]$ of $f(x)$ and $g(y)$, where $x$ and $y$ take two values each with probabilities $p_{ij}$",
         name="covariance",
     )
@@ -50,7 +50,7 @@ def squared_covariance() -> Derivation:
     )
     d.equal(
         _three_terms(lambda a, b: f[a] * f[b], lambda a, b: g[a] * g[b]),
-        to=c.statement**2,
+        to=c**2,
         name="three",
         reason="The same for the other two terms of the square. Only products $f(x)f(x')$ and $g(y)g(y')$ occur: three means of the "
         "same product under three ways of drawing the pairs",

@@ -1,7 +1,8 @@
 """HSIC for many observations: in blocks with O(n) memory, or with features in O(n) time.
 
-A *feature matrix* ``phi`` ``(n, r)`` stands for the Gram matrix ``phi @ phi.T``, which is never formed. Incomplete Cholesky features
-reproduce a smooth kernel in few dimensions to any accuracy; random Fourier features approximate the Gaussian kernel in many.
+A *feature matrix* ``phi`` ``(n, r)`` stands for the Gram matrix ``phi @ phi.T``, which is never formed. The features of
+:mod:`kexue.mathematics.hsic_factors` reproduce a smooth kernel in few dimensions to any accuracy; random Fourier features approximate
+the Gaussian kernel in many.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from kexue.mathematics.hsic import check_bandwidth, check_sample, gram, resolve_bandwidth
 from kexue.mathematics.hsic_independence import permutation_p_value, random_orders
 
-__all__ = ["FeatureOutcome", "cholesky_features", "feature_hsic", "feature_test", "fourier_features", "hsic_blocked"]
+__all__ = ["FeatureOutcome", "feature_hsic", "feature_test", "fourier_features", "hsic_blocked"]
 
 
 # --------------------------------------------------------------------------------------------------------------------------- blocks
@@ -116,55 +117,6 @@ def fourier_features(x: Tensor, bandwidth: float, count: int, *, generator: torc
 # --8<-- [end:fourier]
 
 
-# --8<-- [start:cholesky]
-def cholesky_features(
-    x: Tensor, kernel: str = "gaussian", bandwidth: float | str = "median", *, tolerance: float = 1e-8, most: int = 512
-) -> Tensor:
-    r"""Incomplete Cholesky factorisation with pivots: ``(n, r)`` with :math:`\mathrm{tr}(K-\phi\phi^\top)\le` tolerance · tr K.
-
-    Only r columns of the Gram matrix are computed: O(n r^2) time, O(n r) memory (Fine and Scheinberg 2001).
-
-    Args:
-        x: sample ``(n,)`` or ``(n, d)``.
-        kernel: name of a positive semi-definite kernel.
-        bandwidth: as in :func:`kexue.mathematics.hsic.gram`.
-        tolerance: relative, above zero.
-        most: the largest r.
-
-    Raises:
-        ValueError: if `most` columns do not reach the tolerance; take random features then.
-    """
-    x = check_sample(x, 1)
-    wide = resolve_bandwidth(x, bandwidth)
-    left = _diagonal(x, kernel)  # what is not yet explained
-    goal = tolerance * float(left.sum())
-    columns: list[Tensor] = []
-    for _ in range(min(most, len(x))):
-        if float(left.sum()) <= goal:
-            break
-        pivot = int(left.argmax())
-        fresh = gram(x, kernel, wide, x[pivot : pivot + 1]).squeeze(1)  # (n,)
-        if columns:
-            phi = torch.stack(columns, 1)
-            fresh = fresh - phi @ phi[pivot]
-        columns.append(fresh / left[pivot].sqrt())
-        left = (left - columns[-1] ** 2).clamp_min(0.0)
-    if float(left.sum()) > goal and len(columns) < len(x):
-        raise ValueError(f"{most} columns leave {float(left.sum()) / len(x):.2g} of the diagonal unexplained; take fourier_features")
-    return torch.stack(columns, 1)
-
-
-# --8<-- [end:cholesky]
-
-
-def _diagonal(x: Tensor, kernel: str) -> Tensor:
-    """The similarities k(x_i, x_i), ``(n,)``."""
-    if kernel == "linear":
-        return (x * x).sum(1)
-    norms: Tensor = torch.linalg.vector_norm(x, dim=1)
-    return norms if kernel == "distance" else torch.ones_like(norms)
-
-
 # --8<-- [start:features]
 def feature_hsic(phi: Tensor, psi: Tensor, *, unbiased: bool = False) -> Tensor:
     r"""HSIC of the kernels :math:`\phi^\top\phi` and :math:`\psi^\top\psi`; the biased form is :math:`|\Phi_c^\top\Psi|^2/n^2`, O(n r s).
@@ -215,7 +167,7 @@ def feature_test(
         kept = [s[s > 1e-6 * s.max()] for s in spectra]
         null = torch.stack([_weighted_squares(kept[0], kept[1], generator) for _ in range(draws)]) / n
     else:
-        null = torch.stack([((phi.T @ psi[o]) ** 2).sum() / n**2 for o in random_orders(n, permutations, generator, phi.device)])
+        null = torch.stack([((phi.T @ psi[o]) ** 2).sum() / n**2 for o in random_orders(n, permutations, generator).to(phi.device)])
     return FeatureOutcome(statistic, permutation_p_value(statistic, null), null)
 
 
