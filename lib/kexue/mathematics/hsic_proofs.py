@@ -32,14 +32,14 @@ def bias() -> Derivation:
     )
     total = d.equal(
         (n - 1) * (a - b) * (e - g),
-        to=n * diagonal.expression * e + n * (n - 1) * outside.expression * g,
+        to=n * diagonal.value * e + n * (n - 1) * outside.expression * g,
         name="trace",
         reason="If $x$ and $y$ are independent, the mean of a product of an entry of $JKJ$ and one of $L$ is the product of the means; "
         "$e$ and $g$ are to $L$ what $a$ and $b$ are to $K$. Add over all entries",
     )
     mean = d.equal(
         (a - b) * (e - g) / (n - 1),
-        to=total.expression / (n - 1) ** 2,
+        to=total.value / (n - 1) ** 2,
         name="mean",
         reason="Divide by $(n-1)^2$: the mean of the estimate of the post and of Gretton et al. (2005) is not zero",
     )
@@ -54,7 +54,7 @@ def bias() -> Derivation:
     root = 1 / sp.sqrt(5)
     d.equal(
         (1 - root) ** 2 / (n - 1),
-        to=mean.expression.subs({a: 1, e: 1, b: root, g: root}),
+        to=mean.value.subs({a: 1, e: 1, b: root, g: root}),
         name="value",
         reason="With $s=1$ and $k(x,x)=1$: about $0.3056/(n-1)$",
     )
@@ -123,7 +123,7 @@ def normal_pair() -> Derivation:
     )
     outer = d.integrates(
         sp.sqrt(a * b / (b * s + a * b + a * w + s * w + a * m**2 * s)),
-        sp.exp(-(u**2) / (2 * a)) * inner.expression * sp.exp(-(u**2) / (2 * s)) / sp.sqrt(2 * sp.pi * s),
+        sp.exp(-(u**2) / (2 * a)) * inner.value * sp.exp(-(u**2) / (2 * s)) / sp.sqrt(2 * sp.pi * s),
         (u, -sp.oo, sp.oo),
         name="outer",
         reason="and over $u$, normal with variance $s$",
@@ -133,7 +133,7 @@ def normal_pair() -> Derivation:
     det = sp.Matrix([[1 + s / a, c / a], [c / b, 1 + t / b]]).det()
     d.equal(
         det ** sp.Rational(-1, 2),
-        to=outer.expression.subs({m: c / s}).subs({w: t - c**2 / s}),
+        to=outer.value.subs({m: c / s}).subs({w: t - c**2 / s}),
         name="determinant",
         reason="In terms of the variance $t=m^2s+w$ of $v$ and the covariance $c=ms$ of $u$ and $v$ this is "
         "one over the root of a determinant",
@@ -152,7 +152,7 @@ def normal_pair() -> Derivation:
     )
     d.expands(
         4 * r**2 / 125,
-        of=closed.expression.subs(q, 1 / sp.sqrt(2)),
+        of=closed.value.subs(q, 1 / sp.sqrt(2)),
         var=r,
         order=4,
         name="small",
@@ -259,7 +259,7 @@ def two_by_two() -> Derivation:
     )
     rows, columns = [p + q, r + s], [p + r, q + s]
     d.equal(
-        4 * gap.expression**2,
+        4 * gap.value**2,
         to=sum((table[i, j] - rows[i] * columns[j]) ** 2 for i in range(2) for j in range(2)),
         name="sum",
         reason="The other three cells are off by the same amount, with signs $-,-,+$: four equal squares",
