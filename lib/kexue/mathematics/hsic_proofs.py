@@ -32,7 +32,7 @@ def bias() -> Derivation:
     )
     total = d.equal(
         (n - 1) * (a - b) * (e - g),
-        to=n * diagonal.value * e + n * (n - 1) * outside.expression * g,
+        to=n * diagonal.value * e + n * (n - 1) * outside.value * g,
         name="trace",
         reason="If $x$ and $y$ are independent, the mean of a product of an entry of $JKJ$ and one of $L$ is the product of the means; "
         "$e$ and $g$ are to $L$ what $a$ and $b$ are to $K$. Add over all entries",
