@@ -1,4 +1,4 @@
-"""Two studies by simulation: what the estimators of HSIC return where there is nothing, and which dependence each test finds."""
+"""Studies: what the estimators of HSIC return where there is nothing, which dependence each test finds, and what in real pairs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from torch import Tensor
 
 from kexue.mathematics.hsic import gaussian_gram, hsic_biased, hsic_unbiased, median_bandwidth
 from kexue.mathematics.hsic_independence import HsicTest
+from kexue.mathematics.hsic_relatives import benjamini_hochberg
 
-__all__ = ["DEPENDENCES", "TESTS", "BiasRow", "bias_study", "power_study"]
+__all__ = ["DEPENDENCES", "TESTS", "BiasRow", "Discoveries", "bias_study", "discoveries", "power_study"]
 
 
 @dataclass(frozen=True)
@@ -123,3 +124,40 @@ def power_study(
                 test = HsicTest(kernel, (times * widths[0], times * widths[1]), permutations=permutations, seed=seed + repeat)
                 rates[dependence][name] += (test(x, y).p_value <= level) / repeats
     return rates
+
+
+@dataclass(frozen=True)
+class Discoveries:
+    """What a test finds among real pairs and among the same pairs shuffled, all judged together by Benjamini and Hochberg.
+
+    Attributes:
+        real: found among the pairs as they are ``(m,)``.
+        shuffled: found among those whose second column was shuffled ``(m,)``: false discoveries.
+    """
+
+    real: Tensor
+    shuffled: Tensor
+
+
+def discoveries(
+    pairs: Sequence[Tensor], kernel: str, *, n: int = 100, permutations: int = 199, rate: float = 0.05, seed: int = 0
+) -> Discoveries:
+    """Test n rows of every pair, and the same rows with one column shuffled.
+
+    Args:
+        pairs: samples ``(points, 2)``, each of at least n points.
+        kernel: as in :class:`kexue.mathematics.hsic_independence.HsicTest`.
+        n: rows drawn from each pair.
+        permutations: of each test.
+        rate: false discovery rate.
+        seed: of the rows and of the shuffling.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    test = HsicTest(kernel, permutations=permutations)
+    p_values = torch.empty(2, len(pairs), dtype=torch.float64)
+    for i, pair in enumerate(pairs):
+        x, y = pair[torch.randperm(len(pair), generator=generator)[:n]].T
+        p_values[0, i] = test(x, y).p_value
+        p_values[1, i] = test(x, y[torch.randperm(len(y), generator=generator)]).p_value
+    found = benjamini_hochberg(p_values.flatten(), rate=rate).view(2, -1)
+    return Discoveries(found[0], found[1])
