@@ -171,7 +171,7 @@ class Bottleneck(Experiment):
         return {f"{name}.{key}": w.detach() for name, part in kept.items() for key, w in part.state_dict().items()}
 
     def evaluate(self, weights: Mapping[str, Tensor], run: Run) -> dict[str, float]:
-        """Test accuracy of every readout, and the shares of dependence that its layer has on held-out pictures."""
+        """Test accuracy of every readout, and the relative dependences of its layer on held-out pictures."""
         data = self.pictures_of()
         x, labels = run.to_device(*data["test"])
         nets, readouts = self.restore(weights)
@@ -223,7 +223,7 @@ def accuracies(record: Record) -> dict[str, dict[int, Metric]]:
 
 
 def dependences(record: Record, on: str) -> dict[str, dict[int, Metric]]:
-    """Share of the dependence on the inputs (``x``) or the labels (``y``) that a layer has, by method and depth.
+    """A layer's dependence on the inputs (``x``) or the labels (``y``), relative to theirs on themselves, by method and depth.
 
     Raises:
         ValueError: if `on` is neither.

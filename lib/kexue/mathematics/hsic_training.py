@@ -84,10 +84,11 @@ def bottleneck_losses(layers: Sequence[Tensor], x: Tensor, labels: Tensor, *, be
 
 @torch.no_grad()
 def shares(layers: Sequence[Tensor], x: Tensor, labels: Tensor, *, sigma: float, eps: float = 1e-5) -> Tensor:
-    r"""The dependences as shares of what is there, ``(L, 2)``, in double precision.
+    r"""The dependences relative to those of inputs and labels on themselves, ``(L, 2)``, in double precision.
 
     :math:`\mathrm{nHSIC}(Z_l,X)/\mathrm{nHSIC}(X,X)` and :math:`\mathrm{nHSIC}(Z_l,Y)/\mathrm{nHSIC}(Y,Y)`; arguments as in
-    :func:`dependence`.
+    :func:`dependence`. The second hardly exceeds 1. The first may: a layer whose outputs lie far apart, in units of the bandwidth, has a
+    Gram matrix with more large directions than the inputs' own.
     """
     found = dependence([z.double() for z in layers], x.double(), labels, sigma=sigma, eps=eps)
     k, goal = dim_gram(x.double(), sigma), delta_gram(labels.double())
