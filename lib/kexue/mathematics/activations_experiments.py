@@ -1,6 +1,6 @@
 """How deep may a plain net be? Activation, gain, depth and normalisation crossed, on digits and on clothes.
 
-``kexue train activations/digits-depth`` trains 24 small nets without normalisation as a CPU can; ``activations/fashion-depth`` is meant for
+``kexue train activations/digits-depth`` trains 28 small nets without normalisation as a CPU can; ``activations/fashion-depth`` is meant for
 a GPU (convolutions on 60,000 pictures, nine activations and the sigmoid), and its small settings are dense nets on averaged pictures.
 The learning rate is the same for all nets, chosen by nobody: Adam's usual 1e-3. Pictures held out of the training split draw the curves;
 they choose nothing either, and the last weights are kept. The test split is looked at once, at the end.
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from kexue.training import Run
 
 STARTING = 256  # training pictures whose gradients are compared before the first step
-SIX = ("relu", "swish", "gelu", "su", "tanh", "sigmoid")
+SEVEN = ("relu", "swish", "gelu", "su", "tanh", "sigmoid", "centred-sigmoid")
 TEN = ("relu", "leaky-relu", "elu", "swish", "gelu", "mish", "su", "tanhexp", "relu2", "sigmoid")
 
 
@@ -222,7 +222,7 @@ EXPERIMENTS = register(
         "activations/digits-depth",
         seeds=tuple(range(5)),
         data_set="digits",
-        activations=SIX,
+        activations=SEVEN,
         depths=(3, 20),
         norms=("none",),
         kind="dense",
