@@ -12,8 +12,9 @@ from torch import Tensor
 from kexue import figures
 from kexue.mathematics.hsic_independence import Pairs
 from kexue.mathematics.hsic_power import BiasRow
+from kexue.records import Metric
 
-__all__ = ["bias_figure", "dot_matrix", "methods_table", "power_table", "scatter_pair"]
+__all__ = ["bias_figure", "depth_figure", "dot_matrix", "methods_table", "power_table", "scatter_pair"]
 
 
 def bias_figure(rows: Sequence[BiasRow], constant: float, **words: str) -> figures.Shown:
@@ -93,3 +94,40 @@ def methods_table(found: Mapping[str, Sequence[float]], **words: str) -> figures
     seeds = len(next(iter(found.values())))
     rows = [[name, *[f"{v:.3f}" for v in values], f"{np.mean(values):.3f}"] for name, values in found.items()]
     return figures.table(rows, header=["layers", *[f"seed {i}" for i in range(seeds)], "mean"], **words)
+
+
+_LAYERS = {"hsic": ("HSIC bottleneck", "one"), "backprop": ("back-propagation", "two"), "random": ("random layers", "five")}
+
+
+def depth_figure(
+    accuracy: Mapping[str, Mapping[str, Mapping[int, Metric]]],
+    on_x: Mapping[str, Mapping[int, Metric]],
+    on_y: Mapping[str, Mapping[int, Metric]],
+    **words: str,
+) -> figures.Shown:
+    """Accuracy against depth for two data sets, and where the layers of the first lie in the plane of both dependences.
+
+    Args:
+        accuracy: data set → method → depth → metric over the seeds.
+        on_x: method → depth → share of the dependence on the input, for the first data set.
+        on_y: the same for the labels.
+        words: ``name``, ``alt`` and ``caption`` of the figure.
+    """
+    with figures.axes("text", 3.0, columns=len(accuracy) + 1) as (fig, every):
+        for ax, (title, methods) in zip(every, accuracy.items(), strict=False):
+            for method, (label, colour) in _LAYERS.items():
+                depths = sorted(methods[method])
+                mean, spread = ([getattr(methods[method][d], part) for d in depths] for part in ("mean", "std"))
+                ax.errorbar(depths, mean, yerr=spread, fmt="o-", ms=4, color=figures.colour(colour), label=label)
+            ax.set(xscale="log", xlabel="depth", ylabel="test accuracy", title=title, xticks=depths, xticklabels=map(str, depths))
+            ax.minorticks_off()
+        plane = every[-1]
+        for method, (_, colour) in _LAYERS.items():
+            depths = sorted(on_x[method])
+            across, up = ([on[method][d].mean for d in depths] for on in (on_x, on_y))
+            plane.plot(across, up, "o-", ms=4, color=figures.colour(colour))
+            for d, a, b in ((depths[0], across[0], up[0]), (depths[-1], across[-1], up[-1])):
+                plane.annotate(str(d), (a, b), xytext=(3, 4), textcoords="offset points", fontsize=8)
+        plane.set(xlabel="dependence on the picture", ylabel="on the class", title="Layers 1 to 10", ylim=(0, 1.1))
+        every[0].legend(fontsize=7, loc="lower left")
+        return figures.show(fig, **words)
