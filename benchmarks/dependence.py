@@ -5,6 +5,8 @@ from __future__ import annotations
 import resource
 import sys
 import time
+import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,11 @@ def hsic() -> list[Row]:
     import torch
     from hyppo.independence import Hsic
 
+    from kexue.mathematics.hsic import median_bandwidth
     from kexue.mathematics.hsic_independence import HsicTest
 
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", "The number of replications is low", RuntimeWarning)
     rows = []
     for n in (200, 500, 2000):
         x, y = _pair(n)

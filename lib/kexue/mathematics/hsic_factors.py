@@ -21,16 +21,16 @@ def _pivoted(column: Callable[[int], Tensor], left: Tensor, tolerance: float, mo
     n = len(left)
     goal = tolerance * float(left.sum())
     phi = left.new_empty((n, most))
-    for r in range(most + 1):
-        if float(left.sum()) <= goal or r == n:
-            return phi[:, :r].clone()
+    r = 0
+    while float(left.sum()) > goal and r < n:
         if r == most:
             return None
         pivot = int(left.argmax())
         fresh = (column(pivot) - phi[:, :r] @ phi[pivot, :r]) / left[pivot].sqrt()
         phi[:, r] = fresh
         left = (left - fresh * fresh).clamp_min(0.0)  # what is not yet explained
-    raise AssertionError("unreachable")
+        r += 1
+    return phi[:, :r].clone()
 
 
 # --8<-- [end:cholesky]
