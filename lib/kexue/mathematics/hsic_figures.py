@@ -156,11 +156,11 @@ def _panels() -> list[object]:
         "axes": False,
         "width": 0.32,
     }
-    matrix: dict[str, Any] = {**square, "range": (-1, 1), "height": 236}
+    matrix: dict[str, Any] = {**square, "range": (-1, 1), "height": 290, "equal": True}
     five_per_cent = p.Mark(y=1.9, label="about 5 % by chance", colour="muted")
     return [
         p.Scatter(
-            x="shown_x", y="shown_y", x_range=(-3.3, 3.3), y_range=(-3.3, 3.3), width=0.34, height=250, colour="text", opacity=0.6,
+            x="shown_x", y="shown_y", x_range=(-3.3, 3.3), y_range=(-3.3, 3.3), width=0.5, height=290, equal=True, colour="text", opacity=0.6,
             title="The points", xlabel="x", ylabel="y", alt="The sample whose dependence is in question",
         ),
         p.HeatMap("picture_x", title="Centred K, in the order of x", alt="Centred similarities of the x values: a band along the diagonal "
@@ -168,9 +168,9 @@ def _panels() -> list[object]:
         p.HeatMap("picture_y", title="Centred L, same order", alt="Centred similarities of the y values in the order of x: a pattern like "
                   "that of K where y depends on x, disorder where it does not", **matrix),
         p.HeatMap("picture", title="Product K · L: its mean is HSIC", alt="Product of both matrices, entry by entry: mostly positive where "
-                  "the patterns agree", **{**matrix, "width": 0.34}),
+                  "the patterns agree", **matrix),
         p.Histogram(
-            "counts", EDGES, colour="three", x_range=(-3, 9), y_range=(0, 60), width=0.64, height=236,
+            "counts", EDGES, colour="three", x_range=(-3, 9), y_range=(0, 60), width=1.0, height=220,
             xlabel="standard deviations of the null", ylabel="of 200 relabellings", title="Null and observed value",
             marks=[p.Mark(x="z_shown", label="observed", colour="four", dashed=False)],
             alt="Histogram of HSIC after 200 relabellings of y; the observed value is marked",
