@@ -63,7 +63,7 @@ class Bottleneck(Experiment):
     rate: float = 1e-3
     end: float = 0.02
     ridge: float = 1e-3
-# --8<-- [end:experiment]
+    # --8<-- [end:experiment]
 
     tolerance: ClassVar[Mapping[str, float]] = {"*": 0.003}
 
@@ -133,6 +133,7 @@ class Bottleneck(Experiment):
             run.fabric.backward(own.sum() + torch.stack(list(found.values())).sum())  # no weight is in two of these losses
             optimizer.step()
             return {"hsic": own.mean()} | found
+
         # --8<-- [end:step]
 
         watched = tuple(rows[:JUDGED] for rows in data["validation"])

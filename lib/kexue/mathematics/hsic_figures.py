@@ -160,7 +160,8 @@ def _panels() -> list[object]:
     five_per_cent = p.Mark(y=1.9, label="about 5 % by chance", colour="muted")
     return [
         p.Scatter(
-            x="shown_x", y="shown_y", x_range=(-3.3, 3.3), y_range=(-3.3, 3.3), width=0.5, height=290, equal=True, colour="text", opacity=0.6,
+            x="shown_x", y="shown_y", x_range=(-3.3, 3.3), y_range=(-3.3, 3.3), width=0.5, height=290, equal=True, colour="text",
+            opacity=0.6,
             title="The points", xlabel="x", ylabel="y", alt="The sample whose dependence is in question",
         ),
         p.HeatMap("picture_x", title="Centred K, in the order of x", alt="Centred similarities of the x values: a band along the diagonal "
@@ -170,7 +171,7 @@ def _panels() -> list[object]:
         p.HeatMap("picture", title="Product K · L: its mean is HSIC", alt="Product of both matrices, entry by entry: mostly positive where "
                   "the patterns agree", **matrix),
         p.Histogram(
-            "counts", EDGES, colour="three", x_range=(-3, 9), y_range=(0, 60), width=1.0, height=220,
+            "counts", EDGES, colour="three", x_range=(-3, 9), y_range=(0, 90), width=1.0, height=220,
             xlabel="standard deviations of the null", ylabel="of 200 relabellings", title="Null and observed value",
             marks=[p.Mark(x="z_shown", label="observed", colour="four", dashed=False)],
             alt="Histogram of HSIC after 200 relabellings of y; the observed value is marked",
@@ -185,7 +186,7 @@ def _panels() -> list[object]:
             alt="How far HSIC stands out of its null at every bandwidth: each dependence has a bandwidth that shows it best",
         ),
         p.Text([
-            ("HSIC_{b}", "{hsic_b:.5f}"), ("of it bias, if independent", "{bias:.5f}"), ("HSIC_{u}, unbiased", "{hsic_u:.5f}"),
+            ("HSIC_{b}", "{hsic_b:.3g}"), ("of it bias, if independent", "{bias:.3g}"), ("HSIC_{u}, unbiased", "{hsic_u:.3g}"),
             ("CKA", "{cka:.3f}"), ("p-value (200 relabellings)", "{p_value:.3f}"), ("Pearson *r*", "{pearson:.2f}"),
             ("mutual information", "{truth}"),
         ], width=0.4, title="Read-outs"),
@@ -236,8 +237,8 @@ def kernels_and_bandwidth() -> Explorer:
         presets=presets,
         marks={"scale": {0.1: "0.1", 1.0: "median", 10.0: "10"}},
         sentence=(
-            "{n} points, {family}, strength {strength:.1f}, {kernel} kernel at {scale:.2f} times the median: HSIC is {hsic_b:.5f}, "
-            "of which {bias:.5f} would be there by chance; p = {p_value:.3f}. Pearson's r is {pearson:.2f}."
+            "{n} points, {family}, strength {strength:.1f}, {kernel} kernel at {scale:.2f} times the median: HSIC is {hsic_b:.3g}, "
+            "of which {bias:.3g} would be there by chance; p = {p_value:.3f}. Pearson's r is {pearson:.2f}."
         ),
         title="Kernels and bandwidth",
         name="kernels",

@@ -48,6 +48,8 @@ class ReluNet(nn.Module):
             x = torch.relu(F.linear(x.detach() if apart else x, w, b))
             found.append(x)
         return found
+
+
 # --8<-- [end:net]
 
 
@@ -79,6 +81,8 @@ def bottleneck_losses(layers: Sequence[Tensor], x: Tensor, labels: Tensor, *, be
     r"""The loss :math:`\mathrm{nHSIC}(Z_l,X)-\beta\,\mathrm{nHSIC}(Z_l,Y)` of each layer, ``(L,)``; arguments as in :func:`dependence`."""
     on_x, on_y = dependence(layers, x, labels, sigma=sigma, eps=eps).unbind(1)
     return on_x - beta * on_y
+
+
 # --8<-- [end:bottleneck]
 
 
@@ -141,4 +145,6 @@ def fit_readout(features: Tensor, labels: Tensor, classes: int, *, ridge: float 
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
     return made.requires_grad_(False)
+
+
 # --8<-- [end:readout]
