@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 """The one entry of the book. Needs nothing but Python 3.11 or newer; makes its own environment in .venv.
 
-    python3 make.py book             make everything, serve the book on a free local port, open it
-    python3 make.py test             pass every test (add --lib for the library's tests alone; further words go to pytest)
-    python3 make.py html             build the book into _build/html, without a server
-    python3 make.py lab              open the chapters in JupyterLab
-    python3 make.py data [NAME ...]  fetch the data sets
-    python3 make.py train NAME ...   train an experiment (the words go to: kexue train)
-    python3 make.py bench            measure speed and size, side by side with peers
-    python3 make.py mutants [UNIT]   plant errors in the library and count those that its tests find
-    python3 make.py versions         the library's tests on other versions of Python and torch, where they can be had
-    python3 make.py zip              the built site as one file, _build/kexue-book.zip
-    python3 make.py clean            remove what was built (add --all for the environment and the data too)
-    python3 make.py lock             write the lock files again (for maintainers)
+python3 make.py book             make everything, serve the book on a free local port, open it
+python3 make.py test             pass every test (add --lib for the library's tests alone; further words go to pytest)
+python3 make.py html             build the book into _build/html, without a server
+python3 make.py lab              open the chapters in JupyterLab
+python3 make.py data [NAME ...]  fetch the data sets
+python3 make.py train NAME ...   train an experiment (the words go to: kexue train)
+python3 make.py bench            measure speed and size, side by side with peers
+python3 make.py mutants [UNIT]   plant errors in the library and count those that its tests find
+python3 make.py versions         the library's tests on other versions of Python and torch, where they can be had
+python3 make.py zip              the built site as one file, _build/kexue-book.zip
+python3 make.py clean            remove what was built (add --all for the environment and the data too)
+python3 make.py lock             write the lock files again (for maintainers)
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -77,6 +78,7 @@ def write(path: Path, text: str) -> None:
 
 
 # --- the environment ---------------------------------------------------------------------------------------------------
+
 
 def make_venv() -> list[object]:
     """Make .venv; return the pip that installs into it."""
@@ -150,6 +152,7 @@ def python(*command: object) -> None:
 
 # --- the commands ------------------------------------------------------------------------------------------------------
 
+
 def html(*options: str) -> Path:
     """Build the site if anything that it is made from has changed; return its first page."""
     stamp, want = BUILD / "site.stamp", digest(*SOURCES)
@@ -207,9 +210,9 @@ def test(*words: str) -> None:
     python("-m", "pytest", "-n", "2", *([] if rest else ["--cov", "--cov-report=term"]), *rest)
 
 
-def mutants(*words: str) -> None:
-    """The planting tool stands beside the environment: the lock of the book holds none of it."""
-    asked, packages, stamp = REQUIREMENTS / "mutants.txt", BUILD / "mutants" / "packages", BUILD / "mutants" / "packages.stamp"
+def beside(name: str) -> Path:
+    """Packages that stand beside the environment, which holds none of them: requirements/NAME.txt in _build/NAME/packages."""
+    asked, packages, stamp = REQUIREMENTS / f"{name}.txt", BUILD / name / "packages", BUILD / name / "packages.stamp"
     want = digest(asked)
     if not (stamp.is_file() and stamp.read_text("utf8") == want):
         shutil.rmtree(packages, ignore_errors=True)
@@ -217,8 +220,21 @@ def mutants(*words: str) -> None:
         pip: list[object] = [uv[0], "pip", "install", "--python", PY] if uv else [PY, "-m", "pip", "install"]
         run(*pip, "-q", "--target", packages, "--no-deps", "--require-hashes", "-r", asked)
         write(stamp, want)
+    return packages
+
+
+def mutants(*words: str) -> None:
+    """Plant errors in the library."""
+    packages = beside("mutants")
     python("-m", "kexue", "data")
     run(PY, "tools/mutants.py", *words, env=environment() | {"PYTHONPATH": str(packages)})
+
+
+def bench(*words: str) -> None:
+    """Measure; the peer of a chapter stands beside the environment."""
+    if "hsic" in words or "--only" not in words:
+        beside("peers")
+    python("benchmarks/run.py", *words)
 
 
 def lab(*options: str) -> None:
@@ -244,7 +260,9 @@ def lock() -> None:
     run(*uv, "requirements/base.in", "-o", LOCK, "--generate-hashes", *options)
     run(*uv, "requirements/base.in", "-o", REQUIREMENTS / "pins.txt", "-c", LOCK, *options[:-1])
     run(*uv, "requirements/test.in", "-o", TEST_LOCK, "-c", LOCK, "--generate-hashes", *options)
-    run(*uv, "requirements/mutants.in", "-o", REQUIREMENTS / "mutants.txt", "-c", LOCK, "-c", TEST_LOCK, "--generate-hashes", *options)
+    for beside_it in ("mutants", "peers"):
+        asked = REQUIREMENTS / f"{beside_it}.txt"
+        run(*uv, f"requirements/{beside_it}.in", "-o", asked, "-c", LOCK, "-c", TEST_LOCK, "--generate-hashes", *options)
 
 
 def main(command: str = "--help", *words: str) -> None:
@@ -265,7 +283,7 @@ def main(command: str = "--help", *words: str) -> None:
         elif command in ("data", "train"):
             python("-m", "kexue", command, *words)
         elif command == "bench":
-            python("benchmarks/run.py", *words)
+            bench(*words)
         elif command == "mutants":
             mutants(*words)
         elif command == "versions":

@@ -15,13 +15,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "lib")]
 
-from benchmarks import library, site, training  # noqa: E402
+from benchmarks import dependence, library, site, training  # noqa: E402
 from benchmarks.table import Row, as_json, as_text, machine, merge  # noqa: E402
 
 GROUPS: dict[str, Callable[[], list[Row]]] = {
     "imports": library.imports,
     "gumbel-softmax": library.gumbel_softmax,
     "troposkein": library.troposkein,
+    "hsic": dependence.hsic,
     "reading": library.reading,
     "training": training.gan,
     "running": site.running,

@@ -54,6 +54,7 @@ const ROWS: Record<string, (row: Float64Array) => Float64Array> = {
     const total = sum(e);
     return e.map((v) => v / total);
   },
+  argsort: (row) => Float64Array.from(Array.from(row, (_, i) => i).sort((i, j) => row[i]! - row[j]! || i - j)),
   onehot: (row) => {
     const best = argmax(row);
     return row.map((_, i) => +(i === best));
@@ -139,6 +140,33 @@ function transpose(x: Nd): Nd {
   return { data, shape: [...x.shape.slice(0, -2), n, m] };
 }
 
+/** The elements of each row at the places `at`. */
+function gather(x: Nd, at: Nd): Nd {
+  const n = x.shape.at(-1) ?? 1;
+  const [rows, wide] = [x.data.length / n, at.data.length];
+  const data = new Float64Array(rows * wide);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < wide; j++) data[i * wide + j] = x.data[i * n + Math.round(at.data[j]!)]!;
+  return { data, shape: [...x.shape.slice(0, -1), ...at.shape] };
+}
+
+/** For each row o of `orders` the sum over i, j of a[i, j] b[o[i], o[j]]; rows of zeros in `a` cost nothing. */
+function relabelled(a: Nd, b: Nd, orders: Nd): Nd {
+  const n = a.shape.at(-1)!;
+  const places = Int32Array.from(orders.data, Math.round);
+  const out = new Float64Array(places.length / n);
+  const lines: number[] = [];
+  for (let i = 0; i < n; i++) if (a.data.subarray(i * n, (i + 1) * n).some((v) => v !== 0)) lines.push(i);
+  for (let k = 0; k < out.length; k++) {
+    let total = 0;
+    for (const i of lines) {
+      const from = places[k * n + i]! * n;
+      for (let j = 0; j < n; j++) total += a.data[i * n + j]! * b.data[from + places[k * n + j]!]!;
+    }
+    out[k] = total;
+  }
+  return { data: out, shape: [out.length] };
+}
+
 function call(name: string, args: Nd[]): Nd {
   const [a, b, c] = args as [Nd, Nd, Nd];
   if (name in BINARY) return binary(BINARY[name]!, a, b);
@@ -146,6 +174,8 @@ function call(name: string, args: Nd[]): Nd {
   if (name in REDUCE) return byRow(a, REDUCE[name]!);
   if (name in ROWS) return byRow(a, ROWS[name]!);
   if (name === "take") return byRow(a, (row) => row.at(b.data[0]!)!);
+  if (name === "gather") return gather(a, b);
+  if (name === "relabelled") return relabelled(a, b, c);
   if (name === "column") return { data: a.data, shape: [...a.shape, 1] };
   if (name === "flat") return { data: a.data, shape: [a.data.length] };
   if (name === "transpose") return transpose(a);

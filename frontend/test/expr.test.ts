@@ -30,6 +30,21 @@ test("rows are reduced along the last axis", () => {
   assert.deepEqual(run(["take", n("m"), 1]), nd([2], 2, 5));
 });
 
+test("rows are sorted, and elements fetched by their places", () => {
+  assert.deepEqual(run(["argsort", n("v")]), nd([3], 1, 0, 2));
+  assert.deepEqual(run(["argsort", ["*", n("v"), 0]]), nd([3], 0, 1, 2));
+  assert.deepEqual(run(["gather", n("m"), ["argsort", n("v")]]), nd([2, 3], 2, 1, 3, 5, 4, 6));
+  assert.deepEqual(run(["gather", n("v"), ["+", ["argsort", n("v")], 0.3]]), nd([3], -2, 1, 3));
+});
+
+test("a matrix against relabellings of another", () => {
+  const [a, b] = [["*", ["column", n("v")], n("v")] as Tree, ["+", ["column", n("v")], ["*", n("v"), 10]] as Tree];
+  const orders = ["argsort", ["*", ["column", ["+", ["sum", n("m")], -10]], n("v")]] as Tree; // a falling and a rising row
+  const [x, y] = [run(a).data, run(b).data];
+  const by = (o: number[]): number => o.reduce((t, p, i) => t + o.reduce((u, q, j) => u + x[i * 3 + j]! * y[p * 3 + q]!, 0), 0);
+  assert.deepEqual(run(["relabelled", a, b, orders]), nd([2], by([2, 0, 1]), by([1, 0, 2])));
+});
+
 test("softmax sums to one, also for large numbers", () => {
   const p = run(["softmax", ["*", n("m"), 1000]]);
   assert.deepEqual(p, nd([2, 3], 0, 0, 1, 0, 0, 1));

@@ -38,6 +38,12 @@ CASES = {
     "take(x, 1)": lambda x: x[:, 1],
     "x / (1 + column(sum(x**2)))": lambda x: x / (1 + (x**2).sum(-1, keepdims=True)),
     "(x <= 0) + (x >= 0) + (x < 0) + (x == 0) + (x != 0)": lambda x: sum(1.0 * c for c in (x <= 0, x >= 0, x < 0, x == 0, x != 0)),
+    "argsort(flat(x))": lambda x: np.argsort(x.ravel(), kind="stable"),
+    "gather(x, argsort(take(transpose(x), 0)) * 0.5)": lambda x: x[:, np.rint(np.argsort(x[0], kind="stable") * 0.5).astype(int)],
+    "relabelled(column(take(x, 0)) * take(x, 1), column(take(x, 2)) - take(x, 0), argsort(transpose(x)))": lambda x: [
+        sum(x[i, 0] * x[j, 1] * (x[o[i], 2] - x[o[j], 0]) for i in range(4) for j in range(4))
+        for o in np.argsort(x.T, axis=-1, kind="stable")
+    ],
     "pi * x": lambda x: np.pi * x,
 }
 

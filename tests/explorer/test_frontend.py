@@ -85,6 +85,7 @@ def test_the_unit_tests_of_the_front_end_pass():
 SOURCES = (
     "softmax((a + n) / s)", "sum(onehot(n) * n)", "where(n > 0, exp(n), -n)", "column(mean(n)) + a", "cumsum(n) - maximum(n, a)",
     "log(abs(n)) * sqrt(s) + tanh(n)", "take(n, 2) ** 2 / s", "sigmoid(flat(n)) + floor(s)", "argmax(n) + max(n) - min(n) + minimum(s, 1)",
+    "argsort(n)", "gather(n, argsort(a) * 0.7)", "relabelled(column(a) * a, column(a) - 2 * a, argsort(n))",
     "sin(n) + cos(n) * tan(s)", "transpose(n)", "(n <= a) + (n >= a) + (n < a) + (n == a) + (n != a)",
 )  # fmt: skip
 SPECS = (".2f", ".3g", ".0%", "+.1f", "d", ",d", ".2e", "", ".6g")

@@ -60,6 +60,25 @@ def test_weights_are_in_half_precision_and_judged_so(record: Record) -> None:
     assert record.weights_seed == 0
 
 
+def test_an_experiment_may_ship_some_of_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def judge(self: Tiny, weights: Mapping[str, Tensor], run: Run) -> dict[str, float]:
+        seen.append(sorted(weights))
+        return {f"norm-{name}": float(w.norm()) for name, w in weights.items()}
+
+    monkeypatch.setattr(Tiny, "evaluate", judge)
+    everything = sorted(trained(Tiny(), tmp_path / "all").weights())
+    monkeypatch.setattr(Tiny, "shipped", lambda self, weights: {"2.bias": weights["2.bias"]}, raising=False)
+    seen.clear()
+    record = trained(Tiny(), tmp_path / "some")
+    assert seen == [everything, everything, ["2.bias"]]  # of both seeds all is judged, then what is shipped
+    assert list(record.weights()) == ["2.bias"]
+    assert set(record.metrics) == {f"norm-{name}" for name in everything} | {"ms_per_step"}
+    assert set(record.metrics_of_weights) == {"norm-2.bias"}
+    assert [c.metric for c in evaluate(record, experiment=Tiny())] == ["norm-2.bias"]
+
+
 def test_small_settings_wait_for_a_gpu(tmp_path: Path) -> None:
     made = train(Tiny(), tmp_path, device="cpu", small=True, quiet=True)
     assert made.waiting_for_gpu

@@ -27,6 +27,12 @@ def _onehot(x: Array) -> Array:
     return np.asarray(np.arange(x.shape[-1]) == x.argmax(axis=-1)[..., None], dtype=float)
 
 
+def _relabelled(a: Array, b: Array, orders: Array) -> Array:
+    """For each row o of ``orders`` the sum over i, j of ``a[i, j] * b[o[i], o[j]]``."""
+    places = np.rint(orders).astype(int)
+    return np.asarray([np.vdot(a, b[o][:, o]) for o in places])
+
+
 #: name -> (number of arguments, NumPy's way to compute it); reductions go along the last axis
 FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "exp": (1, np.exp),
@@ -50,6 +56,9 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "cumsum": (1, lambda x: x.cumsum(axis=-1)),
     "softmax": (1, _softmax),
     "onehot": (1, _onehot),
+    "argsort": (1, lambda x: np.argsort(x, axis=-1, kind="stable").astype(float)),
+    "gather": (2, lambda x, i: x[..., np.rint(i).astype(int)]),
+    "relabelled": (3, _relabelled),
     "take": (2, lambda x, i: x[..., int(i)]),
     "column": (1, lambda x: x[..., None]),
     "flat": (1, lambda x: x.reshape(-1)),

@@ -58,6 +58,13 @@ class Experiment:
         """
         raise NotImplementedError
 
+    def shipped(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return those of the weights that are shipped; all, unless an experiment trains more than it can ship.
+
+        :meth:`evaluate` judges what it is given: of a seed all weights, of a shipped run these.
+        """
+        return weights
+
     def data(self) -> dict[str, Any]:
         """Return what the record says of the data: at least ``name``, ``version`` and ``sha256``."""
         raise NotImplementedError

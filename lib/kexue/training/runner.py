@@ -93,7 +93,7 @@ def train(
             run.state_file, run.settings = folder / STATE_FOLDER / f"seed{seed}.state", chosen.settings()
             run.label, run.quiet, run.save_every = f"{experiment.name} seed {seed}", quiet, save_every
             results.append(_train_seed(chosen, run))
-        stored = half_precision(results[0].weights)
+        stored = half_precision(chosen.shipped(results[0].weights))
         rounded = chosen.evaluate(_single(stored), Run(seed=results[0].seed, device=kind))
         # What was trained with smaller settings than meant waits for a machine that can train the full ones.
         note = full_settings_note(chosen.settings(), experiment.settings())

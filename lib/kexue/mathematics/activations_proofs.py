@@ -1,0 +1,180 @@
+"""Derivations about depth: Hermite degrees and the mean-field chi, the critical initialisation, and how fast signals fade or merge."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from kexue.derivation import Derivation
+
+__all__ = ["criticality", "degrees", "fading", "forgetting"]
+
+MOMENTS = {0: 1, 2: 1, 4: 3, 6: 15}
+
+
+def _mean(polynomial: sp.Expr, z: sp.Symbol) -> sp.Expr:
+    """A polynomial in z with every power replaced by its Gaussian moment: the mean over z."""
+    terms = sp.Poly(sp.expand(polynomial), z).terms()
+    return sp.Add(*[MOMENTS.get(n, 0) * coefficient for (n,), coefficient in terms])
+
+
+def _hermite(z: sp.Expr) -> list[sp.Expr]:
+    """The first four normalised Hermite polynomials."""
+    return [sp.Integer(1), z, (z**2 - 1) / sp.sqrt(2), (z**3 - 3 * z) / sp.sqrt(6)]
+
+
+def degrees() -> Derivation:
+    """For a cubic: energy, gradient energy and correlation in terms of Hermite coefficients."""
+    z, w = sp.symbols("z w", real=True)
+    n = sp.Symbol("n", positive=True, integer=True)
+    c = sp.Symbol("c", positive=True)
+    a = sp.symbols("a0:4", real=True)
+    d = Derivation("degrees", "Chi is a mean degree", domain={z: (0.2, 2), c: (0.1, 0.9), **{s: (-2, 2) for s in a}})
+    density = sp.exp(-(z**2) / 2)
+    d.differentiates(
+        (z**n - (n - 1) * z ** (n - 2)) * density,
+        of=-(z ** (n - 1)) * density,
+        wrt=z,
+        name="moments",
+        reason="The moments of $z$: this derivative integrates to zero, so $\\E z^n=(n-1)\\,\\E z^{n-2}$: 1, 3, 15 for "
+        "$n=2,4,6$, odd ones vanish",
+    )
+    f = sum(s * h for s, h in zip(a, _hermite(z), strict=True))
+    energy = d.equal(
+        a[0] ** 2 + a[1] ** 2 + a[2] ** 2 + a[3] ** 2,
+        to=_mean(f**2, z),
+        name="energy",
+        reason="Write $f=\\sum a_nh_n$ with the normalised Hermite polynomials $1,\\ z,\\ (z^2-1)/\\sqrt2,\\ (z^3-3z)/\\sqrt6$: the energy "
+        "$\\E f^2$ is the sum of squares",
+    )
+    slopes = d.equal(
+        a[1] ** 2 + 2 * a[2] ** 2 + 3 * a[3] ** 2,
+        to=_mean(sp.diff(f, z) ** 2, z),
+        name="slopes",
+        reason="In $\\E f'^2$ every square is counted with its degree. So $\\chi=\\E f'^2/\\E f^2$ is the mean degree under the "
+        "weights $p_n=a_n^2/\\E f^2$",
+    )
+    other = c * z + sp.sqrt(1 - c**2) * w
+    partner = sum(s * h for s, h in zip(a, _hermite(other), strict=True))
+    joint = d.equal(
+        a[0] ** 2 + a[1] ** 2 * c + a[2] ** 2 * c**2 + a[3] ** 2 * c**3,
+        to=_mean(_mean(f * partner, w), z),
+        name="joint",
+        reason="For a second input with correlation $c$, $z_2=cz+\\sqrt{1-c^2}\\,w$: each degree keeps the power $c^n$. Divided by the "
+        "energy this is $C(c)=\\sum p_nc^n$, the generating function of the degrees",
+    )
+    d.equal(
+        slopes.value / energy.value,
+        to=(sp.diff(joint.value, c) / energy.value).subs(c, 1),
+        name="slope-at-one",
+        reason="Its slope at $c=1$ is the mean degree again: how fast nearly equal inputs drift apart is how fast gradients grow",
+    )
+    d.equal(
+        a[2] ** 2 + 2 * a[3] ** 2,
+        to=(slopes.value - energy.value).subs(a[0], 0),
+        name="no-free-lunch",
+        reason="Without a constant part ($a_0=0$) $\\chi-1$ is a sum of squares over the energy: it is zero for a straight line alone",
+    )
+    return d
+
+
+def criticality() -> Derivation:
+    """The variances of weights and biases that keep signal and gradient at once."""
+    A, B, w, b, q = sp.symbols("A B w b q", positive=True)
+    d = Derivation("criticality", "Two demands, two unknowns")
+    keep = d.given(sp.Eq(w * A + b, q), "The signal keeps its size: $A=\\E f^2$, $w=\\sigma_w^2$, $b=\\sigma_b^2$", name="signal")
+    flow = d.given(sp.Eq(w * B, 1), "The gradient keeps its size: $B=\\E f'^2$", name="gradient")
+    d.solves(
+        {w: 1 / B, b: q - A / B},
+        of=[keep, flow],
+        name="solution",
+        reason="The weights follow from the slopes alone; the biases supply what energy is missing. It works if $qB\\ge A$, that "
+        "is if the own gain "
+        "gives a $\\chi$ of at least one",
+    )
+    x = sp.Symbol("x", real=True)
+    density = sp.exp(-(x**2) / (2 * q)) / sp.sqrt(2 * sp.pi * q)
+    d.differentiates(
+        (x**2 / q - 1) * density / (2 * q),
+        of=density,
+        wrt=q,
+        name="density",
+        reason="And how the energy answers to $q$: the density of $x=\\sqrt q\\,z$ moves by this, so $\\dd q'/\\dd "
+        "q=w\\,\\E[(z^2-1)f(\\sqrt q\\,z)^2]/2q$",
+    )
+    return d
+
+
+def fading() -> Derivation:
+    """How a small signal fades at gain 1: geometrically for Swish, like 1/l^2 for Su's function."""
+    r, depth = sp.symbols("r l", positive=True)
+    x = sp.Symbol("x", real=True)
+    q = sp.Function("q", positive=True)
+    d = Derivation("fading", "A small signal at gain 1", domain={r: (0.05, 1), depth: (1, 50)})
+    d.expands(
+        x**2 / 4,
+        of=(x / (1 + sp.exp(-x))) ** 2,
+        var=x,
+        order=3,
+        name="swish",
+        reason="Swish near zero is $x/2$, so a small variance is divided by four in every layer: it fades like $4^{-l}$",
+    )
+    half = sp.exp(2 * r**2) * sp.erfc(sp.sqrt(2) * r) / 2
+    energy = r**2 * (sp.Rational(1, 2) + (1 + 4 * r**2) * half - 2 * r / sp.sqrt(2 * sp.pi))
+    d.expands(
+        r**2 - 2 * sp.sqrt(2 / sp.pi) * r**3,
+        of=energy,
+        var=r,
+        order=4,
+        name="su",
+        reason="Su's function has slope 1 at zero. With $q=r^2$ its energy is $r^2(\\tfrac12+I''(2r))$, by the closed forms: the "
+        "variance loses only a part "
+        "that itself shrinks",
+    )
+    k = 2 * sp.sqrt(2 / sp.pi)
+    d.solves(
+        sp.Eq(q(depth), sp.pi / (2 * depth**2)),
+        of=sp.Eq(q(depth).diff(depth), -k * q(depth) ** sp.Rational(3, 2)),
+        name="law",
+        reason="Layer by layer $q'-q=-2\\sqrt{2/\\pi}\\,q^{3/2}$. As a differential equation it has the solution to which all "
+        "others tend: a power law, "
+        "not a geometric one",
+    )
+    return d
+
+
+def forgetting() -> Derivation:
+    """How fast two inputs become alike at criticality: like 1/l for smooth functions, like 1/l^2 for ReLU."""
+    c, u, depth, s = sp.symbols("c u l s", positive=True)
+    e = sp.Function("epsilon", positive=True)
+    d = Derivation("forgetting", "How fast two inputs merge", domain={c: (0.1, 0.9), u: (0.05, 0.9), depth: (1, 50), s: (0.2, 3)})
+    kernel = (sp.sqrt(1 - c**2) + (sp.pi - sp.acos(c)) * c) / sp.pi
+    quoted = d.quoted(
+        kernel, "The correlation map of ReLU; our tests compare it with quadrature", source="Cho and Saul (2009)", name="kernel"
+    )
+    d.differentiates(
+        1 - sp.acos(c) / sp.pi, of=quoted, wrt=c, name="slope", reason="Its slope, which is 1 at $c=1$: critical, as it must be"
+    )
+    d.expands(
+        1 - u**2 + 2 * sp.sqrt(2) / (3 * sp.pi) * u**3,
+        of=kernel.subs(c, 1 - u**2),
+        var=u,
+        order=5,
+        name="kink",
+        reason="Close to one, with $\\varepsilon=1-c=u^2$: the kink of ReLU brings the odd power $\\varepsilon^{3/2}$",
+    )
+    k = 2 * sp.sqrt(2) / (3 * sp.pi)
+    d.solves(
+        sp.Eq(e(depth), 9 * sp.pi**2 / (2 * depth**2)),
+        of=sp.Eq(e(depth).diff(depth), -k * e(depth) ** sp.Rational(3, 2)),
+        name="relu",
+        reason="So the difference of two inputs shrinks by $\\frac{2\\sqrt2}{3\\pi}\\varepsilon^{3/2}$ a layer and fades like $1/l^2$",
+    )
+    d.solves(
+        sp.Eq(e(depth), 2 / (s * depth)),
+        of=sp.Eq(e(depth).diff(depth), -s / 2 * e(depth) ** 2),
+        name="smooth",
+        reason="For a twice differentiable function at criticality $C(1-\\varepsilon)=1-\\varepsilon+\\frac s2\\varepsilon^2$ "
+        "with $s=\\sum n(n-1)p_n$: "
+        "the difference fades like $1/l$, and the less curved the function, the slower",
+    )
+    return d

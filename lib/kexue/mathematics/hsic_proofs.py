@@ -1,0 +1,267 @@
+"""What the estimators of HSIC do on average, what a bandwidth decides, and the two laws for which HSIC is a formula."""
+
+from __future__ import annotations
+
+import itertools
+
+import sympy as sp
+
+from kexue.derivation import Derivation
+
+__all__ = ["bandwidth_limits", "bias", "distance_kernel", "normal_pair", "quadruples", "two_by_two"]
+
+
+def bias() -> Derivation:
+    """The exact mean of the biased estimate under independence, and a published claim refuted."""
+    n = sp.Symbol("n", positive=True)
+    a, b, e, g = sp.symbols("a b e g", positive=True)
+    d = Derivation("bias", "The exact bias", domain={n: (5, 50), a: (1, 3), b: (0.1, 0.9), e: (1, 3), g: (0.1, 0.9)})
+    row = a + (n - 1) * b
+    diagonal = d.equal(
+        (a - b) * (1 - 1 / n),
+        to=a - 2 * row / n + n * row / n**2,
+        name="diagonal",
+        reason="The mean of $K$ has $a=\\E k(x,x)$ on the diagonal and $b=\\E k(x,x')$ elsewhere, so every row of it sums to $a+(n-1)b$. "
+        "Centre it: an entry on the diagonal becomes",
+    )
+    outside = d.equal(
+        -(a - b) / n,
+        to=b - 2 * row / n + n * row / n**2,
+        name="outside",
+        reason="and one beside it. Together: $\\E[JKJ]=(a-b)J$",
+    )
+    total = d.equal(
+        (n - 1) * (a - b) * (e - g),
+        to=n * diagonal.value * e + n * (n - 1) * outside.value * g,
+        name="trace",
+        reason="If $x$ and $y$ are independent, the mean of a product of an entry of $JKJ$ and one of $L$ is the product of the means; "
+        "$e$ and $g$ are to $L$ what $a$ and $b$ are to $K$. Add over all entries",
+    )
+    mean = d.equal(
+        (a - b) * (e - g) / (n - 1),
+        to=total.value / (n - 1) ** 2,
+        name="mean",
+        reason="Divide by $(n-1)^2$: the mean of the estimate of the post and of Gretton et al. (2005) is not zero",
+    )
+    s, t = sp.symbols("s t", positive=True)
+    d.integrates(
+        1 / sp.sqrt(1 + 4 * s),
+        sp.exp(-(t**2)) * sp.exp(-(t**2) / (4 * s)) / sp.sqrt(4 * sp.pi * s),
+        (t, -sp.oo, sp.oo),
+        name="kernel-mean",
+        reason="For the post's kernel $e^{-d^2}$ and normal draws of variance $s$: the difference $t$ of two draws has variance $2s$",
+    )
+    root = 1 / sp.sqrt(5)
+    d.equal(
+        (1 - root) ** 2 / (n - 1),
+        to=mean.value.subs({a: 1, e: 1, b: root, g: root}),
+        name="value",
+        reason="With $s=1$ and $k(x,x)=1$: about $0.3056/(n-1)$",
+    )
+    d.refutes(
+        sp.Eq((a - b) * (e - g) / (n - 1), 0),
+        source="the post",
+        name="not-unbiased",
+        reason="“Dividing by $n-1$ for $n$ gives an unbiased estimate”: the mean under independence would be zero",
+    )
+    return d
+
+
+def quadruples() -> Derivation:
+    """The unbiased formula is the average over all ordered quadruples of different observations; shown for n = 4."""
+    n = 4
+    k = sp.Matrix(n, n, lambda i, j: 0 if i == j else sp.Symbol(f"k{min(i, j) + 1}{max(i, j) + 1}", real=True))
+    l = sp.Matrix(n, n, lambda i, j: 0 if i == j else sp.Symbol(f"l{min(i, j) + 1}{max(i, j) + 1}", real=True))  # noqa: E741
+    d = Derivation("quadruples", "Why the U-statistic has no bias", domain={s: (-2, 2) for s in (*k.free_symbols, *l.free_symbols)})
+    orders = list(itertools.permutations(range(n)))
+    kl = sum(k[a, b] * l[a, b] for a, b in itertools.permutations(range(n), 2))
+    d.equal(
+        kl / (n * (n - 1)),
+        to=sum(k[o[0], o[1]] * l[o[0], o[1]] for o in orders) / len(orders),
+        name="first",
+        reason="$\\E[k(x,x')l(y,y')]$ is the mean of $k_{ab}l_{ab}$ over different observations $a,b$; no diagonal enters. Here $n=4$",
+    )
+    apart = sum(k) * sum(l)
+    mixed = sum((k * l)[a, b] for a in range(n) for b in range(n))
+    product = (apart - 4 * mixed + 2 * kl) / (n * (n - 1) * (n - 2) * (n - 3))
+    d.equal(
+        product,
+        to=sum(k[o[0], o[1]] * l[o[2], o[3]] for o in orders) / len(orders),
+        name="second",
+        reason="$\\E k\\,\\E l$ needs four different observations: from the product of the sums take off what shares one or two of them",
+    )
+    d.equal(
+        (mixed - kl) / (n * (n - 1) * (n - 2)),
+        to=sum(k[o[0], o[1]] * l[o[0], o[2]] for o in orders) / len(orders),
+        name="third",
+        reason="and the mixed mean needs three: $k_{ab}l_{ac}$ with $b\\ne c$",
+    )
+    d.equal(
+        (kl + apart / ((n - 1) * (n - 2)) - sp.Rational(2, n - 2) * mixed) / (n * (n - 3)),
+        to=kl / (n * (n - 1)) + product - 2 * (mixed - kl) / (n * (n - 1) * (n - 2)),
+        name="formula",
+        reason="First plus second minus twice the third: the formula of Song et al. (2012)",
+    )
+    return d
+
+
+def normal_pair() -> Derivation:
+    """HSIC of a normal pair with Gaussian kernels."""
+    u, v = sp.symbols("u v", real=True)
+    a, b, s, w = sp.symbols("a b s w", positive=True)  # squared bandwidths, variances
+    m = sp.Symbol("m", real=True)
+    box = {a: (0.5, 3), b: (0.5, 3), s: (0.5, 2), w: (0.5, 2), m: (-1, 1), u: (-2, 2)}
+    d = Derivation("normal-pair", "HSIC of a normal pair", domain=box)
+    normal = sp.exp(-((v - m * u) ** 2) / (2 * w)) / sp.sqrt(2 * sp.pi * w)
+    inner = d.integrates(
+        sp.exp(-(m**2) * u**2 / (2 * (b + w))) * sp.sqrt(b / (b + w)),
+        sp.exp(-(v**2) / (2 * b)) * normal,
+        (v, -sp.oo, sp.oo),
+        name="inner",
+        reason="Let $u$ and $v$ be the two differences inside the kernels $e^{-u^2/2a}$, $e^{-v^2/2b}$. Given $u$, the other is normal "
+        "about $mu$ with some variance $w$. Integrate over it",
+    )
+    outer = d.integrates(
+        sp.sqrt(a * b / (b * s + a * b + a * w + s * w + a * m**2 * s)),
+        sp.exp(-(u**2) / (2 * a)) * inner.value * sp.exp(-(u**2) / (2 * s)) / sp.sqrt(2 * sp.pi * s),
+        (u, -sp.oo, sp.oo),
+        name="outer",
+        reason="and over $u$, normal with variance $s$",
+    )
+    c = sp.Symbol("c", real=True)
+    t = sp.Symbol("t", positive=True)
+    det = sp.Matrix([[1 + s / a, c / a], [c / b, 1 + t / b]]).det()
+    d.equal(
+        det ** sp.Rational(-1, 2),
+        to=outer.value.subs({m: c / s}).subs({w: t - c**2 / s}),
+        name="determinant",
+        reason="In terms of the variance $t=m^2s+w$ of $v$ and the covariance $c=ms$ of $u$ and $v$ this is "
+        "one over the root of a determinant",
+    )
+    r, q = sp.Symbol("r", real=True), sp.Symbol("sigma", positive=True)
+    big = (1 + 2 / q**2) ** 2
+    one = det.subs({a: q**2, b: q**2, s: 2, t: 2})
+    three = [one.subs(c, value) ** sp.Rational(-1, 2) for value in (2 * r, 0, r)]
+    closed = d.equal(
+        1 / sp.sqrt(big - 4 * r**2 / q**4) + 1 / sp.sqrt(big) - 2 / sp.sqrt(big - r**2 / q**4),
+        to=three[0] + three[1] - 2 * three[2],
+        name="closed",
+        reason="Unit variances, correlation $r$, both kernels with bandwidth $\\sigma$. "
+        "The differences have variance 2; their covariance is $2r$ "
+        "for one pair and its copy, 0 for two copies each, $r$ in the mixed term",
+    )
+    d.expands(
+        4 * r**2 / 125,
+        of=closed.value.subs(q, 1 / sp.sqrt(2)),
+        var=r,
+        order=4,
+        name="small",
+        reason="With the post's kernel ($\\sigma^2=\\frac12$) HSIC begins like $r^2$, as mutual information does: "
+        "$-\\frac12\\log(1-r^2)=\\frac{r^2}2+\\dots$",
+    )
+    return d
+
+
+def bandwidth_limits() -> Derivation:
+    """A very wide kernel knows the covariance alone, a very narrow one nothing at all; shown for three observations."""
+    x = sp.symbols("x1:4", real=True)
+    t = sp.Symbol("t", positive=True)
+    d = Derivation("bandwidth-limits", "Wide is covariance, narrow is nothing", domain={**{s: (-1.5, 1.5) for s in x}, t: (0.1, 2)})
+    n = 3
+    j = sp.eye(n) - sp.ones(n, n) / n
+    square = sp.Matrix(n, n, lambda i, m: (x[i] - x[m]) ** 2)
+    mean = sum(x) / n
+    d.limit(
+        -((x[0] - x[1]) ** 2) / 2,
+        of=(sp.exp(-t * (x[0] - x[1]) ** 2 / 2) - 1) / t,
+        var=t,
+        to=0,
+        direction="+",
+        name="slope",
+        reason="Let $t=1/\\sigma^2$. As the bandwidth grows, $t\\to0$, the kernel tends to 1, and the constant 1 is killed by centring. "
+        "What is left is the slope in $t$",
+    )
+    d.equal(
+        (x[0] - mean) * (x[1] - mean),
+        to=(j * (-square / 2) * j)[0, 1],
+        name="centred",
+        reason="Centre it: the squares $x_i^2$ are constant along a row or a column and drop out, the product stays. "
+        "So $JKJ\\approx(x_i-\\bar x)(x_j-\\bar x)/\\sigma^2$",
+    )
+    y = sp.symbols("y1:4", real=True)
+    my = sum(y) / n
+    d.equal(
+        (sum((p - mean) * (q - my) for p, q in zip(x, y, strict=True)) / n) ** 2,
+        to=sum((x[i] - mean) * (x[m] - mean) * (y[i] - my) * (y[m] - my) for i in range(n) for m in range(n)) / n**2,
+        name="covariance",
+        reason="Multiply with the same for $y$ and take the mean: "
+        "$\\sigma_x^2\\sigma_y^2\\,\\mathrm{HSIC}_b$ tends to the squared covariance",
+    )
+    gap, k = sp.symbols("g k", positive=True)
+    d.limit(
+        0,
+        of=sp.exp(-k * gap**2 / 2),
+        var=k,
+        to=sp.oo,
+        name="narrow",
+        reason="At the other end $k=1/\\sigma^2\\to\\infty$: every pair of different points is a stranger, $K$ and $L$ are the identity",
+    )
+    size = sp.Symbol("n", positive=True)
+    d.equal(
+        (size - 1) / size**2,
+        to=(size * (1 - 1 / size)) / size**2,
+        name="nothing",
+        reason="and $\\mathrm{HSIC}_b=\\mathrm{tr}(J)/n^2$, whatever the data. No permutation changes it: the p-value is 1",
+    )
+    return d
+
+
+def distance_kernel() -> Derivation:
+    """Distance covariance is HSIC with the kernel of Brownian motion; shown for three observations."""
+    n = 3
+    a = sp.symbols("a1:4", positive=True)
+    dist = sp.Matrix(n, n, lambda i, m: 0 if i == m else sp.Symbol(f"d{min(i, m) + 1}{max(i, m) + 1}", positive=True))
+    j = sp.eye(n) - sp.ones(n, n) / n
+    d = Derivation("distance-kernel", "Distance covariance is an HSIC", domain={s: (0.1, 2) for s in (*a, *dist.free_symbols)})
+    kernel = sp.Matrix(n, n, lambda i, m: (a[i] + a[m] - dist[i, m]) / 2)
+    rows = [sum(dist[i, m] for m in range(n)) for i in range(n)]
+    centred = dist[0, 1] - rows[0] / n - rows[1] / n + sum(rows) / n**2
+    d.equal(
+        -centred / 2,
+        to=(j * kernel * j)[0, 1],
+        name="centred",
+        reason="The kernel is $\\frac12(|x|+|x'|-|x-x'|)$. The norms $a_i=|x_i|$ are constant along a row or a column: centring leaves "
+        "minus half the centred distance",
+    )
+    big_a, big_b = sp.symbols("A B", real=True)
+    d.equal(
+        big_a * big_b,
+        to=4 * (-big_a / 2) * (-big_b / 2),
+        name="four",
+        reason="So each product of centred distances $A_{ij}B_{ij}$ is four times the product of centred kernels: "
+        "$\\mathrm{dCov}^2=4\\,\\mathrm{HSIC}_b$",
+    )
+    return d
+
+
+def two_by_two() -> Derivation:
+    """HSIC of a two by two table with delta kernels."""
+    p, q, r = sp.symbols("p11 p12 p21", positive=True)
+    s = 1 - p - q - r
+    table = sp.Matrix([[p, q], [r, s]])
+    d = Derivation("two-by-two", "A table of four", domain={p: (0.1, 0.4), q: (0.1, 0.25), r: (0.1, 0.25)})
+    det = p * s - q * r
+    gap = d.equal(
+        det,
+        to=p - (p + q) * (p + r),
+        name="gap",
+        reason="How far a cell is from the product of its margins, with $p_{22}=1-p_{11}-p_{12}-p_{21}$: the determinant of the table",
+    )
+    rows, columns = [p + q, r + s], [p + r, q + s]
+    d.equal(
+        4 * gap.value**2,
+        to=sum((table[i, j] - rows[i] * columns[j]) ** 2 for i in range(2) for j in range(2)),
+        name="sum",
+        reason="The other three cells are off by the same amount, with signs $-,-,+$: four equal squares",
+    )
+    return d
