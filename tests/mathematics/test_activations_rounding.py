@@ -37,6 +37,21 @@ def test_flush_has_a_dead_zone_only_within_its_context() -> None:
     assert (tiny * 0.5).item() == 2.0**-131
 
 
+def test_flushing_reaches_the_whole_of_a_large_tensor() -> None:
+    """The processor's switch belongs to a thread: a second one would leave its half as it was."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with rounding.flushing() as can:
+            if not can:
+                pytest.skip("this processor does not flush subnormal numbers")
+            assert torch.get_num_threads() == 1
+            assert not rounding.flush(torch.full((1_000_000,), 0.3)).any()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_flushing_is_switched_off_after_an_error() -> None:
     with pytest.raises(RuntimeError, match="inside"), rounding.flushing():
         raise RuntimeError("inside")

@@ -36,12 +36,18 @@ def flush(x: Tensor) -> Tensor:
 
 @contextmanager
 def flushing() -> Iterator[bool]:
-    """Within, the processor replaces subnormal results by zero; afterwards it stops doing so. Yields whether it can."""
-    can = torch.set_flush_denormal(True)
+    """Within, the processor replaces subnormal results by zero; afterwards it stops doing so. Yields whether it can.
+
+    The switch is one of the calling thread alone: with two threads half of a large tensor would keep its subnormal numbers. So only
+    one thread computes within.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        yield can
+        yield torch.set_flush_denormal(True)
     finally:
         torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
 
 
 # --8<-- [end:rounding]
