@@ -184,7 +184,7 @@ _CHOICES = ("sigmoid", "centred-sigmoid", "tanh", "relu", "elu", "swish", "gelu"
 @cache
 def _joint(activation: str) -> CubicSpline:
     """The mean of ``f(z1) f(z2)`` over its value at correlation one, as a smooth function of ``u = sqrt(1 - c)``."""
-    u = np.linspace(0, 1, 41)
+    u = np.linspace(0, 1, 25)
     return CubicSpline(u, correlation_map(activation, torch.from_numpy(1 - u**2)).numpy())
 
 
