@@ -18,6 +18,7 @@ from kexue.mathematics.activations import Activation, activation, gaussian_mean,
 
 __all__ = [
     "chi",
+    "chi_normalised",
     "correlation_map",
     "correlation_trajectory",
     "critical_init",
@@ -165,6 +166,23 @@ def hermite_shares(f: Which, degrees: int = 16, *, q: float = 1.0) -> Tensor:
 
 
 # --8<-- [end:hermite]
+
+
+# --8<-- [start:normalised]
+def chi_normalised(f: Which) -> float:
+    r"""Growth of a squared gradient per layer under batch normalisation: :math:`\mathbb E f'^2/(\mathbb E f^2-(\mathbb E f)^2)` at q = 1.
+
+    The normalisation divides by the spread over the batch, to which the mean does not contribute (Yang et al. 2019). In Hermite degrees:
+    the mean of those degrees that are not zero. It is never below 1, whatever the gain.
+
+    >>> round(chi_normalised("relu") * (1 - 1 / math.pi), 12)
+    1.0
+    """
+    m = moments(_known(f))
+    return m.slope_square / (m.square - m.mean**2)
+
+
+# --8<-- [end:normalised]
 
 
 def depth_scale(growth: float) -> float:

@@ -12,7 +12,7 @@ from kexue import figures
 from kexue.mathematics.activations import ACTIVATIONS, moments, slope
 from kexue.mathematics.activations_depth import q_slope
 
-__all__ = ["COLOURS", "boundaries", "design_plane", "gallery", "moment_table", "profiles"]
+__all__ = ["COLOURS", "against_theory", "boundaries", "design_plane", "gallery", "moment_table", "profiles"]
 
 #: one colour for each function, wherever it occurs
 COLOURS = {
@@ -116,4 +116,32 @@ def boundaries(
                 ax.plot(x, y, ".", color=figures.colour(role), markersize=3, rasterized=True)
             ax.set(title=title, xticks=[], yticks=[])
             ax.grid(False)
+        return figures.show(fig, **words)
+
+
+def against_theory(
+    growth: Mapping[str, float],
+    gradients: Mapping[str, Sequence[float]],
+    accuracy: Mapping[str, Sequence[float]],
+    layers: int,
+    **words: str,
+) -> figures.Shown:
+    """Deep normalised nets: measured gradient ratios and final accuracies, both against the predicted growth per layer.
+
+    Args:
+        growth: predicted factor of a squared gradient per layer, by function.
+        gradients: log10 of first over last gradient of each seed, by function.
+        accuracy: test accuracy of each seed, by function.
+        layers: between the first and the last pre-activation.
+        words: ``name``, ``alt`` and ``caption`` of the figure.
+    """
+    with figures.axes("text", 3.3, columns=2) as (fig, (left, right)):
+        line = np.linspace(1, 1.5, 2)
+        left.plot(line, layers / 2 * np.log10(line), color=figures.colour("muted"), linewidth=1)
+        for ax, values, what in ((left, gradients, "log₁₀ of first over last gradient"), (right, accuracy, "test accuracy")):
+            for name, x in growth.items():
+                y = np.asarray(values[name])
+                ax.plot([x] * len(y), y, "o", color=figures.colour(COLOURS[name]), markersize=5, alpha=0.8)
+                ax.annotate(ACTIVATIONS[name].label, (x, y.max()), xytext=(4, 5), textcoords="offset points", fontsize=8.5)
+            ax.set(xlabel="χ under batch normalisation", ylabel=what, xlim=(1, 1.56))
         return figures.show(fig, **words)

@@ -22,13 +22,9 @@ def _hermite(z: sp.Expr) -> list[sp.Expr]:
     return [sp.Integer(1), z, (z**2 - 1) / sp.sqrt(2), (z**3 - 3 * z) / sp.sqrt(6)]
 
 
-def degrees() -> Derivation:
-    """For a cubic: energy, gradient energy and correlation in terms of Hermite coefficients."""
-    z, w = sp.symbols("z w", real=True)
+def _moments(d: Derivation, z: sp.Symbol) -> None:
+    """The moments of the standard normal law, each from the one two below."""
     n = sp.Symbol("n", positive=True, integer=True)
-    c = sp.Symbol("c", positive=True)
-    a = sp.symbols("a0:4", real=True)
-    d = Derivation("degrees", "Chi is a mean degree", domain={z: (0.2, 2), c: (0.1, 0.9), **{s: (-2, 2) for s in a}})
     density = sp.exp(-(z**2) / 2)
     d.differentiates(
         (z**n - (n - 1) * z ** (n - 2)) * density,
@@ -38,6 +34,15 @@ def degrees() -> Derivation:
         reason="The moments of $z$: this derivative integrates to zero, so $\\E z^n=(n-1)\\,\\E z^{n-2}$: 1, 3, 15 for "
         "$n=2,4,6$, odd ones vanish",
     )
+
+
+def degrees() -> Derivation:
+    """For a cubic: energy, gradient energy and correlation in terms of Hermite coefficients."""
+    z, w = sp.symbols("z w", real=True)
+    c = sp.Symbol("c", positive=True)
+    a = sp.symbols("a0:4", real=True)
+    d = Derivation("degrees", "Chi is a mean degree", domain={z: (0.2, 2), c: (0.1, 0.9), **{s: (-2, 2) for s in a}})
+    _moments(d, z)
     f = sum(s * h for s, h in zip(a, _hermite(z), strict=True))
     energy = d.equal(
         a[0] ** 2 + a[1] ** 2 + a[2] ** 2 + a[3] ** 2,
@@ -73,6 +78,14 @@ def degrees() -> Derivation:
         to=(slopes.value - energy.value).subs(a[0], 0),
         name="no-free-lunch",
         reason="Without a constant part ($a_0=0$) $\\chi-1$ is a sum of squares over the energy: it is zero for a straight line alone",
+    )
+    share = a[0] ** 2 / energy.value
+    d.equal(
+        (slopes.value / energy.value) / (1 - share),
+        to=slopes.value / (energy.value - _mean(f, z) ** 2),
+        name="normalised",
+        reason="A normalisation that subtracts the mean divides by $\\E f^2-(\\E f)^2$ instead, and $\\E f=a_0$: it turns $\\chi$ into "
+        "$\\chi/(1-p_0)$, the mean of the degrees that are not zero. By the step before it is at least one",
     )
     return d
 
