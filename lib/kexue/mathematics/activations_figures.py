@@ -69,13 +69,20 @@ def _looked(table: str, at: str) -> str:
 
 def _steps() -> dict[str, str]:
     """Expressions that take variance and gradient through the layers: one look into the table for each."""
-    steps = {"shift": "2 * log(beta) / log(10)", "push": "2 * log(gain) / log(10)", "l0": "0 * gain", "g0": "0 * gain"}
+    # constants reach the page rounded to 16 bits: the lattice is counted out there, and layers are told apart by halves
+    steps = {
+        "lattice": f"{LOW - STEP} + {STEP} * cumsum(ones)",
+        "shift": "2 * log(beta) / log(10)",
+        "push": "2 * log(gain) / log(10)",
+        "l0": "0 * gain",
+        "g0": "0 * gain",
+    }
     for k in range(LAYERS):
         steps[f"a{k}"] = f"minimum(maximum(l{k} + shift, {LOW + 1}), {HIGH - 1})"
         steps[f"g{k + 1}"] = f"g{k} + push + {_looked('log_slopes', f'a{k}')}"
         steps[f"l{k + 1}"] = f"push - shift + {_looked('log_energy', f'a{k}')} + l{k} + shift - a{k}"
     for letter, name in (("l", "sizes"), ("g", "grads")):
-        steps[name] = " + ".join(f"{letter}{k} * (layer == {k})" for k in range(LAYERS + 1))
+        steps[name] = " + ".join(f"{letter}{k} * (abs(layer - {k}) < 0.5)" for k in range(LAYERS + 1))
     return steps
 
 
@@ -156,14 +163,17 @@ def shape() -> Explorer:
         "Nearly ReLU, √2": {"family": 0, "beta": 10**0.9, "gain": 2**0.5}, "Nearly linear": {"family": 0, "beta": 10**-0.6, "gain": 1.1},
     }  # fmt: skip
     derived = _shape_expressions()
-    derived["nexts"] = " + ".join(f"l{k + 1} * (layer == {k})" for k in range(LAYERS)) + f" + l{LAYERS} * (layer == {LAYERS})"
+    derived["nexts"] = (
+        " + ".join(f"l{k + 1} * (abs(layer - {k}) < 0.5)" for k in range(LAYERS)) + f" + l{LAYERS} * (abs(layer - {LAYERS}) < 0.5)"
+    )
     order = [n for n in derived if n not in ("nexts", "next")]
     return Explorer(
         size_tables,
         controls=controls,
         panels=_shape_panels(),
         derived={**{n: derived[n] for n in order}, "nexts": derived["nexts"], "next": derived["next"]},
-        constants={"x": np.linspace(-5, 3, 161), "lattice": LATTICE, "layer": np.arange(LAYERS + 1.0), "z": z, "mass": mass},
+        constants={"x": np.linspace(-5, 3, 161), "ones": np.ones(len(LATTICE)), "layer": np.arange(LAYERS + 1.0), "z": z, "mass": mass},
+        bits={"log_energy": 32, "log_slopes": 32},
         presets=presets,
         marks={"beta": {1.0: "1"}, "gain": {1.0: "1", 2**0.5: "√2", owns["swish"]: "Swish's own"}},
         sentence=(
@@ -249,7 +259,7 @@ def branching() -> Explorer:
         derived={
             "here": "take(path, depth)",
             "apart": "1 - here",
-            "after": f"sum(path * (column(minimum(step + 1, {LAYERS})) == step))",
+            "after": f"sum(path * (abs(column(minimum(step + 1, {LAYERS})) - step) < 0.5))",
         },
         constants={"step": np.arange(LAYERS + 1.0)},
         bits={"path": 32},

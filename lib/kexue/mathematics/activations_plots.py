@@ -49,7 +49,12 @@ def moment_table(names: Sequence[str], **words: str) -> figures.Shown:
     for name in names:
         m = moments(name)
         steady = float(q_slope(name, 1.0, weight=1 / m.square))
-        rows.append([ACTIVATIONS[name].label, *[f"{v:.4f}" for v in (m.mean, m.square, m.slope, m.slope_square, m.gain, m.chi, steady)]])
+        rows.append(
+            [
+                ACTIVATIONS[name].label,
+                *[f"{round(v, 4) + 0.0:.4f}" for v in (m.mean, m.square, m.slope, m.slope_square, m.gain, m.chi, steady)],
+            ]
+        )
     header = ["function", "E f", "E f²", "E f ′", "E f ′²", "own gain", "χ", "dq′/dq"]
     return figures.table(rows, header=header, **words)
 
@@ -64,7 +69,7 @@ def design_plane(names: Sequence[str], **words: str) -> figures.Shown:
             m = moments(name)
             x, y = m.chi, float(q_slope(name, 1.0, weight=1 / m.square))
             ax.plot(x, y, "o", color=figures.colour(COLOURS[name]), markersize=8)
-            shift, side = ((-8, -3), "right") if name in left else ((8, -3), "left")
+            shift, side = ((-8, 5 if name == "relu" else -4), "right") if name in left else ((8, -3), "left")
             ax.annotate(ACTIVATIONS[name].label, (x, y), xytext=shift, textcoords="offset points", ha=side, fontsize=8.5)
         ax.set(xlabel="χ: growth of a squared gradient per layer", ylabel="dq′/dq: what a layer does to an error of size")
         for text, at, side in (("errors of size grow", (1.2, 1.02), "right"), ("errors of size mend", (1.2, 0.965), "right")):

@@ -30,7 +30,7 @@ def staircase(x: Tensor) -> Tensor:
 
 
 def flush(x: Tensor) -> Tensor:
-    """``(x * 2**-125) * 2**125`` in float32: within :func:`flushing` zero for |x| < 1/2, else x."""
+    """``(x * 2**-125) * 2**125`` in float32: within :func:`flushing` zero where ``abs(x) < 1/2``, else x."""
     return (x * 2.0**-125) * 2.0**125
 
 
