@@ -103,10 +103,10 @@ def _shape_expressions() -> dict[str, str]:
         "rate": "gain**2 * slopes",
         "asleep": "100 * sum(mass * (abs(d_u) < 0.05))",
         "own": f"10**((shift - {_looked('log_energy', 'shift')}) / 2)",
-        "mapped": "push - shift + log_energy",
         "before": "lattice - shift",
+        "change": "push + log_energy - lattice",
         "now": "minimum(maximum(sizes, -13), 7)",
-        "next": "minimum(maximum(nexts, -13), 7)",
+        "step": "nexts - sizes",
         "back": "minimum(maximum(grads, -13), 7)",
     }
 
@@ -125,13 +125,14 @@ def _shape_panels() -> list[object]:
         ),
         p.Plane(
             layers=[
-                line([-12.0, 6.0], [-12.0, 6.0], colour="muted", dashed=True, label="stays"),
-                line("mapped", "before", colour="one", label="next layer"),
-                p.Dots(x="now", y="next", colour="three", size=5, label="the 64 layers"),
+                line("change", "before", colour="one", label="any layer"),
+                p.Dots(x="now", y="step", colour="three", size=5, label="the 64 layers"),
+                p.Mark(y=0.0, label=""),
             ],
-            x_range=(-6, 4), y_range=(-6, 4), xlabel="log₁₀ q of a layer", ylabel="log₁₀ q of the next", width=0.5, height=300,
+            x_range=(-6, 4), y_range=(-1.3, 0.9), xlabel="log₁₀ q of a layer", ylabel="log₁₀ of next q over q", width=0.5, height=300,
             title="What a layer does to the size of its signal",
-            alt="The curve of the next layer's variance against the diagonal: where it lies below, signals shrink, where above, they grow",
+            alt="The growth of the variance in one layer against the variance: where the curve rises through zero the size is unstable, "
+            "where it falls stable",
         ),
         p.Curves(
             line("now", "layer", colour="three", label="log₁₀ q, the signal"),
@@ -166,12 +167,12 @@ def shape() -> Explorer:
     derived["nexts"] = (
         " + ".join(f"l{k + 1} * (abs(layer - {k}) < 0.5)" for k in range(LAYERS)) + f" + l{LAYERS} * (abs(layer - {LAYERS}) < 0.5)"
     )
-    order = [n for n in derived if n not in ("nexts", "next")]
+    order = [n for n in derived if n not in ("nexts", "step")]
     return Explorer(
         size_tables,
         controls=controls,
         panels=_shape_panels(),
-        derived={**{n: derived[n] for n in order}, "nexts": derived["nexts"], "next": derived["next"]},
+        derived={**{n: derived[n] for n in order}, "nexts": derived["nexts"], "step": derived["step"]},
         constants={"x": np.linspace(-5, 3, 161), "ones": np.ones(len(LATTICE)), "layer": np.arange(LAYERS + 1.0), "z": z, "mass": mass},
         bits={"log_energy": 32, "log_slopes": 32},
         presets=presets,
@@ -182,7 +183,7 @@ def shape() -> Explorer:
         ),
         title="Shape your activation",
         name="shape",
-        alt="An activation function, the map of its signal's variance, and signal and gradient through 64 layers for any slope and gain",
+        alt="An activation function, what a layer does to its signal's variance, and signal and gradient through 64 layers",
     )
 
 
