@@ -38,10 +38,10 @@ def _known(f: Which) -> Activation:
     return activation(f) if isinstance(f, str) else f
 
 
-def _variance(name: str, value: float, *, zero: bool = False) -> float:
-    """`value` if it is a finite variance: positive, or zero where that makes sense."""
-    if not (math.isfinite(value) and (value > 0 or (zero and value == 0))):
-        raise ValueError(f"{name} is a variance: a finite number {'from 0 on' if zero else 'above 0'} was expected, got {value}")
+def _variance(name: str, value: float) -> float:
+    """`value` if it is a finite variance above zero."""
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} is a variance: a finite number above 0 was expected, got {value}")
     return value
 
 
