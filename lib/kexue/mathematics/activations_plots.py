@@ -147,6 +147,8 @@ def against_theory(
             for name, x in growth.items():
                 y = np.asarray(values[name])
                 ax.plot([x] * len(y), y, "o", color=figures.colour(COLOURS[name]), markersize=5, alpha=0.8)
-                ax.annotate(ACTIVATIONS[name].label, (x, y.max()), xytext=(4, 5), textcoords="offset points", fontsize=8.5)
+                side = "right" if name in {"swish", "tanhexp"} else "left"  # they lie close to Su's function
+                shift = (-6 if side == "right" else 6, -3)
+                ax.annotate(ACTIVATIONS[name].label, (x, y.mean()), xytext=shift, textcoords="offset points", ha=side, fontsize=8.5)
             ax.set(xlabel="χ under batch normalisation", ylabel=what, xlim=(1, 1.56))
         return figures.show(fig, **words)
