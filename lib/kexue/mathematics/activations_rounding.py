@@ -14,7 +14,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Evolution", "accuracy", "descend", "evolve", "flush", "flushing", "forward", "loss", "moons", "staircase", "start"]
+__all__ = [
+    "Evolution",
+    "accuracy",
+    "blurred_gradient",
+    "descend",
+    "evolve",
+    "flush",
+    "flushing",
+    "forward",
+    "loss",
+    "moons",
+    "staircase",
+    "start",
+]
 
 Rounding = Callable[[Tensor], Tensor]
 
@@ -110,12 +123,22 @@ class Evolution:
 
 
 # --8<-- [start:evolve]
-def evolve(x: Tensor, y: Tensor, rounding: Rounding, *, settings: Evolution, generator: torch.Generator) -> Tensor:
-    r"""Train by antithetic evolution strategies.
+def blurred_gradient(values: Tensor, epsilon: Tensor, sigma: float) -> Tensor:
+    r"""Gradient of a loss blurred by a normal law of width sigma, from differences alone.
 
     .. math:: \frac1{2\sigma P}\sum_{i=1}^P\bigl(L(\theta+\sigma\epsilon_i)-L(\theta-\sigma\epsilon_i)\bigr)\,\epsilon_i
 
-    is an unbiased gradient of the loss blurred by a normal law of width sigma, which has a slope although the loss has steps.
+    Args:
+        values: losses ``(2P,)``, first those at :math:`+\sigma\epsilon_i`, then those at :math:`-\sigma\epsilon_i`.
+        epsilon: normal directions ``(P, D)``.
+        sigma: width of the blur.
+    """
+    up, down = values.chunk(2)
+    return (up - down) @ epsilon / (2 * sigma * len(epsilon))
+
+
+def evolve(x: Tensor, y: Tensor, rounding: Rounding, *, settings: Evolution, generator: torch.Generator) -> Tensor:
+    """Train by antithetic evolution strategies: a blurred loss has a slope although the loss itself has steps.
 
     Args:
         x: points ``(N, 2)``.
@@ -133,8 +156,7 @@ def evolve(x: Tensor, y: Tensor, rounding: Rounding, *, settings: Evolution, gen
         for _ in range(settings.steps):
             epsilon = torch.randn(settings.pairs, len(theta), generator=generator)
             values = loss(theta + settings.sigma * torch.cat([epsilon, -epsilon]), x, y, rounding)  # (2P,)
-            up, down = values.chunk(2)
-            theta.grad = (up - down) @ epsilon / (2 * settings.sigma * settings.pairs)
+            theta.grad = blurred_gradient(values, epsilon, settings.sigma)
             optimiser.step()
     return theta
 
