@@ -68,6 +68,12 @@ def test_no_slope_is_nan_even_far_out(name: str) -> None:
         assert torch.isfinite(act.slope(act.ACTIVATIONS[name], far)).all()
 
 
+def test_at_a_kink_the_slope_is_that_of_pytorch() -> None:
+    zero = torch.zeros(1, dtype=torch.float64)
+    slopes = {"relu": 0.0, "leaky-relu": 0.2, "elu": 1.0, "su": 1.0, "relu2": 0.0}
+    assert {n: act.slope(act.ACTIVATIONS[n], zero).item() for n in slopes} == pytest.approx(slopes)
+
+
 def test_the_registry_is_complete_and_knows_its_kinks() -> None:
     assert list(act.ACTIVATIONS) == [
         "sigmoid", "centred-sigmoid", "tanh", "relu", "leaky-relu", "elu", "swish", "gelu", "mish", "su", "tanhexp", "relu2",

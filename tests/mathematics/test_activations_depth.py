@@ -165,6 +165,17 @@ def test_half_stable_points_of_swish_and_gelu() -> None:
         deep.half_stable_point("su", low=0.05, high=30)
 
 
+def test_batch_normalisation_takes_the_constant_part_out() -> None:
+    assert deep.chi_normalised("relu") == pytest.approx(math.pi / (math.pi - 1), rel=1e-13)
+    expected = {"gelu": 1.319, "su": 1.234, "tanhexp": 1.219, "swish": 1.212, "sigmoid": 1.034, "tanh": 1.178}
+    for name, value in expected.items():
+        assert deep.chi_normalised(name) == pytest.approx(value, abs=5e-4)
+        share = float(deep.hermite_shares(name, 0))
+        assert deep.chi_normalised(name) == pytest.approx(act.moments(name).chi / (1 - share), rel=1e-12)
+    assert deep.chi_normalised("sigmoid") == pytest.approx(deep.chi_normalised("centred-sigmoid"), rel=1e-12)
+    assert all(deep.chi_normalised(f) > 1 for f in act.ACTIVATIONS.values())
+
+
 def test_depth_scale() -> None:
     assert deep.depth_scale(math.e) == pytest.approx(1)
     assert deep.depth_scale(math.exp(-0.1)) == pytest.approx(10)

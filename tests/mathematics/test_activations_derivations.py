@@ -29,7 +29,7 @@ def test_the_proved_moments_are_those_of_the_library() -> None:
     steps = {step.name: step for step in derivations.su_moments().steps}
     closed = activations.su_moments()
     for name, value in (("mean", closed.mean), ("square", closed.square), ("slope", closed.slope), ("slope-square", closed.slope_square)):
-        assert float(steps[name].value) == pytest.approx(value, rel=1e-13)
+        assert float(steps[name].statement.rhs) == pytest.approx(value, rel=1e-13)
 
 
 def test_the_proved_critical_start_is_that_of_the_library() -> None:

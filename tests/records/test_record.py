@@ -202,6 +202,9 @@ def test_table() -> None:
     assert rows["note"] == "see here"
     assert "&lt;of nothing&gt;" in table._repr_html_()
     assert repr(table).count("\n") == len(rows) - 1
+    short = dict(make().table(metrics=False).rows())  # where the page shows the metrics itself
+    assert not {"loss", "only"} & set(short)
+    assert {"run", "weights"} <= set(short)
     plain = ProvenanceTable(make(device={"kind": "cuda", "name": "H", "count": 4}))
     assert dict(plain.rows())["device"] == "H × 4"
     assert "waiting" not in dict(plain.rows())

@@ -18,6 +18,7 @@ from kexue.mathematics.activations import Activation, activation, gaussian_mean,
 
 __all__ = [
     "chi",
+    "chi_normalised",
     "correlation_map",
     "correlation_trajectory",
     "critical_init",
@@ -37,10 +38,10 @@ def _known(f: Which) -> Activation:
     return activation(f) if isinstance(f, str) else f
 
 
-def _variance(name: str, value: float, *, zero: bool = False) -> float:
-    """`value` if it is a finite variance: positive, or zero where that makes sense."""
-    if not (math.isfinite(value) and (value > 0 or (zero and value == 0))):
-        raise ValueError(f"{name} is a variance: a finite number {'from 0 on' if zero else 'above 0'} was expected, got {value}")
+def _variance(name: str, value: float) -> float:
+    """`value` if it is a finite variance above zero."""
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} is a variance: a finite number above 0 was expected, got {value}")
     return value
 
 
@@ -165,6 +166,23 @@ def hermite_shares(f: Which, degrees: int = 16, *, q: float = 1.0) -> Tensor:
 
 
 # --8<-- [end:hermite]
+
+
+# --8<-- [start:normalised]
+def chi_normalised(f: Which) -> float:
+    r"""Growth of a squared gradient per layer under batch normalisation: :math:`\mathbb E f'^2/(\mathbb E f^2-(\mathbb E f)^2)` at q = 1.
+
+    The normalisation divides by the spread over the batch, to which the mean does not contribute (Yang et al. 2019). In Hermite degrees:
+    the mean of those degrees that are not zero. It is never below 1, whatever the gain.
+
+    >>> round(chi_normalised("relu") * (1 - 1 / math.pi), 12)
+    1.0
+    """
+    m = moments(_known(f))
+    return m.slope_square / (m.square - m.mean**2)
+
+
+# --8<-- [end:normalised]
 
 
 def depth_scale(growth: float) -> float:

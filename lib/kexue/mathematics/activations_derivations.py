@@ -80,7 +80,7 @@ def su_function() -> Derivation:
         "jump becomes the corner of ReLU",
     )
     d.stationary({x: -1 / b}, of=left, name="minimum", reason="The only zero of the slope: the dip")
-    d.equal(-1 / (sp.E * b), to=left.subs(x, -1 / b), name="depth", reason="And how deep it is: $-1/e$ for $\\beta=1$")
+    d.equal(-1 / (sp.E * b), to=sp.Subs(left, x, -1 / b), name="depth", reason="And how deep it is: $-1/e$ for $\\beta=1$")
     d.solves({x: -2 / b}, of=sp.Eq(bend.value, 0), name="inflection", reason="Beyond the dip the curve bends back towards zero")
     return d
 
@@ -131,7 +131,7 @@ def swish_minimum() -> Derivation:
         name="slope",
         reason="The slope of $x\\,\\sigma(x)$, by the product rule",
     )
-    d.equal(sp.Rational(1, 2), to=slope.value.subs(x, 0), name="half", reason="At zero it is one half")
+    d.limit(sp.Rational(1, 2), of=slope, var=x, to=0, name="half", reason="At zero it is one half")
     d.implied(
         sp.Eq(x * s, x + 1),
         by=[sp.Eq(1 + x * (1 - s), 0)],
@@ -147,7 +147,7 @@ def swish_minimum() -> Derivation:
     )
     d.equal(
         -w,
-        to=(x + 1).subs(x, -(1 + w)),
+        to=(x * _sigma(x)).subs(x, -(1 + w)),
         name="depth",
         reason="So the dip lies at $-1.2785$ and is $0.2785$ deep: shallower than Su's $1/e$",
     )
@@ -171,32 +171,27 @@ def su_moments() -> Derivation:
     )
     first = d.differentiates(a * half - root, of=base, wrt=a, name="first", reason="Its derivative $I'$, with one $z$")
     d.differentiates((1 + a**2) * half - a * root, of=first, wrt=a, name="second", reason="And $I''$, with $z^2$")
-    one, two = (half.subs(a, k) for k in (1, 2))
-    d.equal(
-        sp.sqrt(sp.E) * sp.erfc(1 / sp.sqrt(2)) / 2,
-        to=root + (one - root),
-        name="mean",
-        reason="$\\E s$: the right half gives $\\int_0^\\infty z\\varphi=1/\\sqrt{2\\pi}$, the left half $I'(1)$",
-    )
-    d.equal(
-        sp.Rational(1, 2) - sp.sqrt(2 / sp.pi) + 5 * sp.exp(2) * sp.erfc(sp.sqrt(2)) / 2,
-        to=sp.Rational(1, 2) + 5 * two - 2 * root,
-        name="square",
-        reason="$\\E s^2$: one half from the right, $I''(2)$ from the left",
-    )
-    d.equal(
-        sp.Rational(1, 2) - root + sp.sqrt(sp.E) * sp.erfc(1 / sp.sqrt(2)),
-        to=sp.Rational(1, 2) + one + (one - root),
-        name="slope",
-        reason="$\\E s'$, with $s'=(1+z)e^z$ on the left: $I(1)+I'(1)$",
-    )
-    d.equal(
-        sp.Rational(1, 2) - 2 * sp.sqrt(2 / sp.pi) + 5 * sp.exp(2) * sp.erfc(sp.sqrt(2)),
-        to=sp.Rational(1, 2) + two + 2 * (2 * two - root) + (5 * two - 2 * root),
-        name="slope-square",
-        reason="$\\E s'^2$: $I(2)+2I'(2)+I''(2)$",
-    )
+    _moments_of_su(d, root)
     return d
+
+
+def _moments_of_su(d: Derivation, root: sp.Expr) -> None:
+    """The four moments, from values of the integral and of its derivatives."""
+    at = {key: sp.Symbol(f"{{I{mark}({k})}}", real=True) for k in (1, 2) for mark, key in (("", (0, k)), ("'", (1, k)), ("''", (2, k)))}
+    one, two = sp.exp(sp.Rational(1, 2)) * sp.erfc(1 / sp.sqrt(2)) / 2, sp.exp(2) * sp.erfc(sp.sqrt(2)) / 2
+    exact = {(0, 1): one, (1, 1): one - root, (0, 2): two, (1, 2): 2 * two - root, (2, 2): 5 * two - 2 * root}
+    known = {key: sp.Eq(at[key], value, evaluate=False) for key, value in exact.items()}
+    pieces = (
+        ("mean", root + at[1, 1], one, [(1, 1)], "$\\E s$: the right half gives $\\int_0^\\infty z\\varphi=1/\\sqrt{2\\pi}$, the left "
+        "$I'(1)$"),
+        ("square", sp.Rational(1, 2) + at[2, 2], sp.Rational(1, 2) - 2 * root + 5 * two, [(2, 2)], "$\\E s^2$: one half from the right"),
+        ("slope", sp.Rational(1, 2) + at[0, 1] + at[1, 1], sp.Rational(1, 2) - root + 2 * one, [(0, 1), (1, 1)],
+         "$\\E s'$, with $s'=(1+z)e^z$ on the left"),
+        ("slope-square", sp.Rational(1, 2) + at[0, 2] + 2 * at[1, 2] + at[2, 2], sp.Rational(1, 2) - 4 * root + 10 * two,
+         [(0, 2), (1, 2), (2, 2)], "$\\E s'^2$, with $s'^2=(1+2z+z^2)e^{2z}$ on the left"),
+    )  # fmt: skip
+    for name, left, right, needs, reason in pieces:
+        d.implied(sp.Eq(left, right), by=[known[key] for key in needs], name=name, reason=reason)
 
 
 def stein() -> Derivation:

@@ -83,7 +83,7 @@ class DepthStudy(Experiment):
     rate: float = 1e-3
     end: float = 0.02
     ships: tuple[str, ...] = ("*-own-8-none", "swish-*-32-none", "gelu-*-32-none", "relu-own-32-batch", "swish-own-32-batch")
-# --8<-- [end:experiment]
+    # --8<-- [end:experiment]
 
     tolerance: ClassVar[Mapping[str, float]] = {"*": 0.006}
 
@@ -175,6 +175,7 @@ class DepthStudy(Experiment):
                 p.grad.nan_to_num_(0.0, 0.0, 0.0)
             optimizer.step()
             return {"loss": total / len(self.nets)}
+
         # --8<-- [end:step]
 
         def judge(number: int) -> dict[str, float]:

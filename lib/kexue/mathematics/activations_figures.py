@@ -69,13 +69,20 @@ def _looked(table: str, at: str) -> str:
 
 def _steps() -> dict[str, str]:
     """Expressions that take variance and gradient through the layers: one look into the table for each."""
-    steps = {"shift": "2 * log(beta) / log(10)", "push": "2 * log(gain) / log(10)", "l0": "0 * gain", "g0": "0 * gain"}
+    # constants reach the page rounded to 16 bits: the lattice is counted out there, and layers are told apart by halves
+    steps = {
+        "lattice": f"{LOW - STEP} + {STEP} * cumsum(ones)",
+        "shift": "2 * log(beta) / log(10)",
+        "push": "2 * log(gain) / log(10)",
+        "l0": "0 * gain",
+        "g0": "0 * gain",
+    }
     for k in range(LAYERS):
         steps[f"a{k}"] = f"minimum(maximum(l{k} + shift, {LOW + 1}), {HIGH - 1})"
         steps[f"g{k + 1}"] = f"g{k} + push + {_looked('log_slopes', f'a{k}')}"
         steps[f"l{k + 1}"] = f"push - shift + {_looked('log_energy', f'a{k}')} + l{k} + shift - a{k}"
     for letter, name in (("l", "sizes"), ("g", "grads")):
-        steps[name] = " + ".join(f"{letter}{k} * (layer == {k})" for k in range(LAYERS + 1))
+        steps[name] = " + ".join(f"{letter}{k} * (abs(layer - {k}) < 0.5)" for k in range(LAYERS + 1))
     return steps
 
 
@@ -96,10 +103,10 @@ def _shape_expressions() -> dict[str, str]:
         "rate": "gain**2 * slopes",
         "asleep": "100 * sum(mass * (abs(d_u) < 0.05))",
         "own": f"10**((shift - {_looked('log_energy', 'shift')}) / 2)",
-        "mapped": "push - shift + log_energy",
         "before": "lattice - shift",
+        "change": "push + log_energy - lattice",
         "now": "minimum(maximum(sizes, -13), 7)",
-        "next": "minimum(maximum(nexts, -13), 7)",
+        "step": "nexts - sizes",
         "back": "minimum(maximum(grads, -13), 7)",
     }
 
@@ -118,13 +125,14 @@ def _shape_panels() -> list[object]:
         ),
         p.Plane(
             layers=[
-                line([-12.0, 6.0], [-12.0, 6.0], colour="muted", dashed=True, label="stays"),
-                line("mapped", "before", colour="one", label="next layer"),
-                p.Dots(x="now", y="next", colour="three", size=5, label="the 64 layers"),
+                line("change", "before", colour="one", label="any layer"),
+                p.Dots(x="now", y="step", colour="three", size=5, label="the 64 layers"),
+                p.Mark(y=0.0, label=""),
             ],
-            x_range=(-6, 4), y_range=(-6, 4), xlabel="log₁₀ q of a layer", ylabel="log₁₀ q of the next", width=0.5, height=300,
+            x_range=(-6, 4), y_range=(-1.3, 0.9), xlabel="log₁₀ q of a layer", ylabel="log₁₀ of next q over q", width=0.5, height=300,
             title="What a layer does to the size of its signal",
-            alt="The curve of the next layer's variance against the diagonal: where it lies below, signals shrink, where above, they grow",
+            alt="The growth of the variance in one layer against the variance: where the curve rises through zero the size is unstable, "
+            "where it falls stable",
         ),
         p.Curves(
             line("now", "layer", colour="three", label="log₁₀ q, the signal"),
@@ -156,14 +164,17 @@ def shape() -> Explorer:
         "Nearly ReLU, √2": {"family": 0, "beta": 10**0.9, "gain": 2**0.5}, "Nearly linear": {"family": 0, "beta": 10**-0.6, "gain": 1.1},
     }  # fmt: skip
     derived = _shape_expressions()
-    derived["nexts"] = " + ".join(f"l{k + 1} * (layer == {k})" for k in range(LAYERS)) + f" + l{LAYERS} * (layer == {LAYERS})"
-    order = [n for n in derived if n not in ("nexts", "next")]
+    derived["nexts"] = (
+        " + ".join(f"l{k + 1} * (abs(layer - {k}) < 0.5)" for k in range(LAYERS)) + f" + l{LAYERS} * (abs(layer - {LAYERS}) < 0.5)"
+    )
+    order = [n for n in derived if n not in ("nexts", "step")]
     return Explorer(
         size_tables,
         controls=controls,
         panels=_shape_panels(),
-        derived={**{n: derived[n] for n in order}, "nexts": derived["nexts"], "next": derived["next"]},
-        constants={"x": np.linspace(-5, 3, 161), "lattice": LATTICE, "layer": np.arange(LAYERS + 1.0), "z": z, "mass": mass},
+        derived={**{n: derived[n] for n in order}, "nexts": derived["nexts"], "step": derived["step"]},
+        constants={"x": np.linspace(-5, 3, 161), "ones": np.ones(len(LATTICE)), "layer": np.arange(LAYERS + 1.0), "z": z, "mass": mass},
+        bits={"log_energy": 32, "log_slopes": 32},
         presets=presets,
         marks={"beta": {1.0: "1"}, "gain": {1.0: "1", 2**0.5: "√2", owns["swish"]: "Swish's own"}},
         sentence=(
@@ -172,7 +183,7 @@ def shape() -> Explorer:
         ),
         title="Shape your activation",
         name="shape",
-        alt="An activation function, the map of its signal's variance, and signal and gradient through 64 layers for any slope and gain",
+        alt="An activation function, what a layer does to its signal's variance, and signal and gradient through 64 layers",
     )
 
 
@@ -184,7 +195,7 @@ _CHOICES = ("sigmoid", "centred-sigmoid", "tanh", "relu", "elu", "swish", "gelu"
 @cache
 def _joint(activation: str) -> CubicSpline:
     """The mean of ``f(z1) f(z2)`` over its value at correlation one, as a smooth function of ``u = sqrt(1 - c)``."""
-    u = np.linspace(0, 1, 41)
+    u = np.linspace(0, 1, 25)
     return CubicSpline(u, correlation_map(activation, torch.from_numpy(1 - u**2)).numpy())
 
 
@@ -249,7 +260,7 @@ def branching() -> Explorer:
         derived={
             "here": "take(path, depth)",
             "apart": "1 - here",
-            "after": f"sum(path * (column(minimum(step + 1, {LAYERS})) == step))",
+            "after": f"sum(path * (abs(column(minimum(step + 1, {LAYERS})) - step) < 0.5))",
         },
         constants={"step": np.arange(LAYERS + 1.0)},
         bits={"path": 32},

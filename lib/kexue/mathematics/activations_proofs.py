@@ -8,13 +8,14 @@ from kexue.derivation import Derivation
 
 __all__ = ["criticality", "degrees", "fading", "forgetting"]
 
-MOMENTS = {0: 1, 2: 1, 4: 3, 6: 15}
+MU = {k: sp.Symbol(f"mu{k}", positive=True) for k in (2, 4, 6)}  # the moments of z, with their values:
+VALUES = [sp.Eq(MU[2], 1, evaluate=False), sp.Eq(MU[4], 3, evaluate=False), sp.Eq(MU[6], 15, evaluate=False)]
 
 
 def _mean(polynomial: sp.Expr, z: sp.Symbol) -> sp.Expr:
-    """A polynomial in z with every power replaced by its Gaussian moment: the mean over z."""
+    """A polynomial in z with every power replaced by its moment, a symbol; odd ones vanish."""
     terms = sp.Poly(sp.expand(polynomial), z).terms()
-    return sp.Add(*[MOMENTS.get(n, 0) * coefficient for (n,), coefficient in terms])
+    return sp.Add(*[(1 if n == 0 else MU[n]) * coefficient for (n,), coefficient in terms if n % 2 == 0])
 
 
 def _hermite(z: sp.Expr) -> list[sp.Expr]:
@@ -22,59 +23,88 @@ def _hermite(z: sp.Expr) -> list[sp.Expr]:
     return [sp.Integer(1), z, (z**2 - 1) / sp.sqrt(2), (z**3 - 3 * z) / sp.sqrt(6)]
 
 
-def degrees() -> Derivation:
-    """For a cubic: energy, gradient energy and correlation in terms of Hermite coefficients."""
-    z, w = sp.symbols("z w", real=True)
+def _moments(d: Derivation, z: sp.Symbol) -> None:
+    """The moments of the standard normal law, each from the one two below."""
     n = sp.Symbol("n", positive=True, integer=True)
-    c = sp.Symbol("c", positive=True)
-    a = sp.symbols("a0:4", real=True)
-    d = Derivation("degrees", "Chi is a mean degree", domain={z: (0.2, 2), c: (0.1, 0.9), **{s: (-2, 2) for s in a}})
     density = sp.exp(-(z**2) / 2)
     d.differentiates(
         (z**n - (n - 1) * z ** (n - 2)) * density,
         of=-(z ** (n - 1)) * density,
         wrt=z,
         name="moments",
-        reason="The moments of $z$: this derivative integrates to zero, so $\\E z^n=(n-1)\\,\\E z^{n-2}$: 1, 3, 15 for "
-        "$n=2,4,6$, odd ones vanish",
+        reason="The moments $\\mu_n=\\E z^n$: this derivative integrates to zero, so $\\mu_n=(n-1)\\mu_{n-2}$, which makes "
+        "$\\mu_2=1$, $\\mu_4=3$, $\\mu_6=15$; odd ones vanish",
     )
+
+
+def degrees() -> Derivation:
+    """For a cubic: energy, gradient energy and correlation in terms of Hermite coefficients."""
+    z, c, t = sp.Symbol("z", real=True), sp.Symbol("c", positive=True), sp.Symbol("t", positive=True)
+    a = sp.symbols("a0:4", real=True)
+    d = Derivation("degrees", "Chi is a mean degree", domain={z: (0.2, 2), c: (0.1, 0.9), t: (0.2, 0.9), **{s: (-2, 2) for s in a}})
+    _moments(d, z)
     f = sum(s * h for s, h in zip(a, _hermite(z), strict=True))
-    energy = d.equal(
-        a[0] ** 2 + a[1] ** 2 + a[2] ** 2 + a[3] ** 2,
-        to=_mean(f**2, z),
+    energy, slopes = sum(s**2 for s in a), sum(n * s**2 for n, s in enumerate(a))
+    d.implied(
+        sp.Eq(sp.collect(_mean(f**2, z), a), energy),
+        by=VALUES,
         name="energy",
-        reason="Write $f=\\sum a_nh_n$ with the normalised Hermite polynomials $1,\\ z,\\ (z^2-1)/\\sqrt2,\\ (z^3-3z)/\\sqrt6$: the energy "
-        "$\\E f^2$ is the sum of squares",
+        reason="Write $f=\\sum a_nh_n$ with the normalised Hermite polynomials $1,\\ z,\\ (z^2-1)/\\sqrt2,\\ (z^3-3z)/\\sqrt6$. On the "
+        "left $\\E f^2$, power by power: mixed terms cancel, and the energy is the sum of squares",
     )
-    slopes = d.equal(
-        a[1] ** 2 + 2 * a[2] ** 2 + 3 * a[3] ** 2,
-        to=_mean(sp.diff(f, z) ** 2, z),
+    d.implied(
+        sp.Eq(sp.collect(_mean(sp.diff(f, z) ** 2, z), a), slopes),
+        by=VALUES,
         name="slopes",
         reason="In $\\E f'^2$ every square is counted with its degree. So $\\chi=\\E f'^2/\\E f^2$ is the mean degree under the "
         "weights $p_n=a_n^2/\\E f^2$",
     )
-    other = c * z + sp.sqrt(1 - c**2) * w
-    partner = sum(s * h for s, h in zip(a, _hermite(other), strict=True))
-    joint = d.equal(
-        a[0] ** 2 + a[1] ** 2 * c + a[2] ** 2 * c**2 + a[3] ** 2 * c**3,
-        to=_mean(_mean(f * partner, w), z),
+    _second_input(d, z, c, t, f, a)
+    _consequences(d, c, a, energy, slopes)
+    return d
+
+
+def _second_input(d: Derivation, z: sp.Symbol, c: sp.Symbol, t: sp.Symbol, f: sp.Expr, a: tuple[sp.Symbol, ...]) -> None:
+    """The mean of the product of two activations: every degree keeps a power of the correlation."""
+    w = sp.Symbol("w", real=True)
+    other = c * z + t * w
+    d.implied(
+        sp.Eq(sp.collect(_mean(other**3 - 3 * other, w), z), c**3 * (z**3 - 3 * z)),
+        by=[*VALUES, sp.Eq(t**2, 1 - c**2, evaluate=False)],
+        name="partner",
+        reason="A second input with correlation $c$ has $z_2=cz+tw$ with an independent $w$ and $t^2=1-c^2$. Averaged over $w$, the "
+        "third polynomial at $z_2$ is $c^3$ times that at $z$; for the others likewise, $c^n$",
+    )
+    partner = sum(c**n * s * h for n, (s, h) in enumerate(zip(a, _hermite(z), strict=True)))
+    d.implied(
+        sp.Eq(sp.collect(_mean(f * partner, z), a), sum(c**n * s**2 for n, s in enumerate(a))),
+        by=VALUES,
         name="joint",
-        reason="For a second input with correlation $c$, $z_2=cz+\\sqrt{1-c^2}\\,w$: each degree keeps the power $c^n$. Divided by the "
-        "energy this is $C(c)=\\sum p_nc^n$, the generating function of the degrees",
+        reason="So $\\E f(z)f(z_2)$ is a power series in $c$. Divided by the energy this is $C(c)=\\sum p_nc^n$, the generating "
+        "function of the degrees",
     )
-    d.equal(
-        slopes.value / energy.value,
-        to=(sp.diff(joint.value, c) / energy.value).subs(c, 1),
+
+
+def _consequences(d: Derivation, c: sp.Symbol, a: tuple[sp.Symbol, ...], energy: sp.Expr, slopes: sp.Expr) -> None:
+    """Chi as a slope, its lower bound without a constant part, and what a normalisation does to it."""
+    d.differentiates(
+        sum(n * c ** (n - 1) * s**2 for n, s in enumerate(a) if n) / energy,
+        of=sum(c**n * s**2 for n, s in enumerate(a)) / energy,
+        wrt=c,
         name="slope-at-one",
-        reason="Its slope at $c=1$ is the mean degree again: how fast nearly equal inputs drift apart is how fast gradients grow",
+        reason="Its slope; at $c=1$ it is the mean degree again. How fast nearly equal inputs drift apart is how fast gradients grow",
     )
-    d.equal(
-        a[2] ** 2 + 2 * a[3] ** 2,
-        to=(slopes.value - energy.value).subs(a[0], 0),
+    d.identity(
+        sp.Eq(slopes / energy - 1, (a[2] ** 2 + 2 * a[3] ** 2 - a[0] ** 2) / energy),
         name="no-free-lunch",
         reason="Without a constant part ($a_0=0$) $\\chi-1$ is a sum of squares over the energy: it is zero for a straight line alone",
     )
-    return d
+    d.identity(
+        sp.Eq((slopes / energy) / (1 - a[0] ** 2 / energy), slopes / (energy - a[0] ** 2)),
+        name="normalised",
+        reason="A normalisation that subtracts the mean $a_0$ divides by $\\E f^2-(\\E f)^2$ instead: it turns $\\chi$ into "
+        "$\\chi/(1-p_0)$, the mean of the degrees that are not zero, which is at least one",
+    )
 
 
 def criticality() -> Derivation:

@@ -14,7 +14,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Evolution", "accuracy", "descend", "evolve", "flush", "flushing", "forward", "loss", "moons", "staircase", "start"]
+__all__ = [
+    "Evolution",
+    "accuracy",
+    "blurred_gradient",
+    "descend",
+    "evolve",
+    "flush",
+    "flushing",
+    "forward",
+    "loss",
+    "moons",
+    "staircase",
+    "start",
+]
 
 Rounding = Callable[[Tensor], Tensor]
 
@@ -30,18 +43,24 @@ def staircase(x: Tensor) -> Tensor:
 
 
 def flush(x: Tensor) -> Tensor:
-    """``(x * 2**-125) * 2**125`` in float32: within :func:`flushing` zero for |x| < 1/2, else x."""
+    """``(x * 2**-125) * 2**125`` in float32: within :func:`flushing` zero where ``abs(x) < 1/2``, else x."""
     return (x * 2.0**-125) * 2.0**125
 
 
 @contextmanager
 def flushing() -> Iterator[bool]:
-    """Within, the processor replaces subnormal results by zero; afterwards it stops doing so. Yields whether it can."""
-    can = torch.set_flush_denormal(True)
+    """Within, the processor replaces subnormal results by zero; afterwards it stops doing so. Yields whether it can.
+
+    The switch is one of the calling thread alone: with two threads half of a large tensor would keep its subnormal numbers. So only
+    one thread computes within.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        yield can
+        yield torch.set_flush_denormal(True)
     finally:
         torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
 
 
 # --8<-- [end:rounding]
@@ -104,12 +123,22 @@ class Evolution:
 
 
 # --8<-- [start:evolve]
-def evolve(x: Tensor, y: Tensor, rounding: Rounding, *, settings: Evolution, generator: torch.Generator) -> Tensor:
-    r"""Train by antithetic evolution strategies.
+def blurred_gradient(values: Tensor, epsilon: Tensor, sigma: float) -> Tensor:
+    r"""Gradient of a loss blurred by a normal law of width sigma, from differences alone.
 
     .. math:: \frac1{2\sigma P}\sum_{i=1}^P\bigl(L(\theta+\sigma\epsilon_i)-L(\theta-\sigma\epsilon_i)\bigr)\,\epsilon_i
 
-    is an unbiased gradient of the loss blurred by a normal law of width sigma, which has a slope although the loss has steps.
+    Args:
+        values: losses ``(2P,)``, first those at :math:`+\sigma\epsilon_i`, then those at :math:`-\sigma\epsilon_i`.
+        epsilon: normal directions ``(P, D)``.
+        sigma: width of the blur.
+    """
+    up, down = values.chunk(2)
+    return (up - down) @ epsilon / (2 * sigma * len(epsilon))
+
+
+def evolve(x: Tensor, y: Tensor, rounding: Rounding, *, settings: Evolution, generator: torch.Generator) -> Tensor:
+    """Train by antithetic evolution strategies: a blurred loss has a slope although the loss itself has steps.
 
     Args:
         x: points ``(N, 2)``.
@@ -127,8 +156,7 @@ def evolve(x: Tensor, y: Tensor, rounding: Rounding, *, settings: Evolution, gen
         for _ in range(settings.steps):
             epsilon = torch.randn(settings.pairs, len(theta), generator=generator)
             values = loss(theta + settings.sigma * torch.cat([epsilon, -epsilon]), x, y, rounding)  # (2P,)
-            up, down = values.chunk(2)
-            theta.grad = (up - down) @ epsilon / (2 * settings.sigma * settings.pairs)
+            theta.grad = blurred_gradient(values, epsilon, settings.sigma)
             optimiser.step()
     return theta
 

@@ -59,6 +59,8 @@ class Net:
     def scale(self) -> float:
         """The gain as a number."""
         return gain(self.activation) if self.gain == "own" else 1.0
+
+
 # --8<-- [end:net]
 
 
@@ -189,6 +191,8 @@ class PlainNets(nn.Module):
         made = cls([net_of(name) for name in names], inputs=first.shape[3], width=first.shape[2], classes=head.shape[2], kind=kind)
         made.load_state_dict({key: torch.cat([weights[name][key].float() for name in names], 1) for key in weights[names[0]]})
         return made.eval().requires_grad_(False)
+
+
 # --8<-- [end:stack]
 
 
@@ -238,6 +242,8 @@ def gradient_ratio(nets: PlainNets, images: Tensor, labels: Tensor) -> Tensor:
         # squares of 1e-30 are below what single precision holds
         norms.append(apart.flatten(1).double().norm(dim=1).nan_to_num(LARGEST).clamp(1 / LARGEST, LARGEST))
     return torch.log10(norms[0]) - torch.log10(norms[1])
+
+
 # --8<-- [end:gradient]
 
 

@@ -159,11 +159,11 @@ class Record:
         except DamagedFileError as error:
             raise RecordError(str(error)) from error
 
-    def table(self) -> ProvenanceTable:
-        """The provenance of the run, for a page: what was trained, on what, how long, with what result."""
+    def table(self, *, metrics: bool = True) -> ProvenanceTable:
+        """The provenance of the run, for a page: what was trained, on what, how long, with what result (unless it is shown elsewhere)."""
         from kexue.records.table import ProvenanceTable
 
-        return ProvenanceTable(self)
+        return ProvenanceTable(self, metrics=metrics)
 
     def to_json(self) -> str:
         """The record as JSON with a hash of itself, which :func:`read_record` checks."""

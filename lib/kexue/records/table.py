@@ -29,8 +29,9 @@ def _pairs(values: dict[str, Any]) -> str:
 class ProvenanceTable:
     """Rows of *what* and *value* about a run; shows itself as HTML and as text."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, *, metrics: bool = True) -> None:
         self.record = record
+        self.metrics = metrics
 
     def rows(self) -> list[tuple[str, str]]:
         """The rows, as pairs of text."""
@@ -46,7 +47,7 @@ class ProvenanceTable:
             ("training", f"{r.steps} steps a seed, {_duration(sum(r.wall_time_s))} in all, {format_number(r.throughput)} examples/s"),
             ("weights", f"seed {r.weights_seed}, {r.weights_bytes / 1e6:.2f} MB, SHA-256 {r.weights_sha256[:12]}…"),
         ]
-        rows += [(name, self._metric(name)) for name in r.metrics]
+        rows += [(name, self._metric(name)) for name in r.metrics if self.metrics]
         if r.waiting_for_gpu:
             rows.append(("waiting", "made with the small settings on a CPU; the full settings wait for a GPU"))
         return rows + ([("note", r.note)] if r.note else [])
