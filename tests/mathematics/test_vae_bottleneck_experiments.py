@@ -26,7 +26,15 @@ from kexue.mathematics.vae_bottleneck_experiments import (
     restore,
 )
 from kexue.mathematics.vae_bottleneck_linear import water_filling
-from kexue.mathematics.vae_bottleneck_training import Autoencoder, Bottleneck, LinearCodes, fgsm, judge_autoencoder, least_lead, relabelled
+from kexue.mathematics.vae_bottleneck_training import (
+    Autoencoder,
+    BottleneckClassifier,
+    LinearCodes,
+    fgsm,
+    judge_autoencoder,
+    least_lead,
+    relabelled,
+)
 from kexue.records import load, read_record, shipped
 from kexue.training import Run, evaluate, train
 
@@ -219,7 +227,7 @@ def test_evaluation_of_a_bottleneck_by_hand(few_images: dict[str, tuple[Tensor, 
     given = relabelled(truth, 10, 0.5, seed=module.JUDGE_SEED)
     assert torch.equal(e.given(), given)
     assert not torch.equal(given, truth)
-    first, second = (m for m in e.restore(weights).members if isinstance(m, Bottleneck))
+    first, second = (m for m in e.restore(weights).members if isinstance(m, BottleneckClassifier))
     own, foreign = fgsm(second.surely, x, y, 0.1), fgsm(first.surely, x, y, 0.1)
     assert found["fit_0.01"] == float((second.surely(train_x).argmax(1) == given).double().mean())
     assert found["error_attacked_0.01"] == float((second.surely(own).argmax(1) != y).double().mean())

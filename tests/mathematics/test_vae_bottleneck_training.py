@@ -17,7 +17,7 @@ from kexue.mathematics.vae_bottleneck_linear import linear_optimum, pca, water_f
 from kexue.mathematics.vae_bottleneck_training import (
     Autoencoder,
     Bank,
-    Bottleneck,
+    BottleneckClassifier,
     LinearCodes,
     fgsm,
     judge_autoencoder,
@@ -125,7 +125,7 @@ def test_hidden_layers_and_channels() -> None:
 
 
 def test_first_weights() -> None:
-    one, two, other = (Bottleneck(3, 10, hidden=(200,), generator=generator(s)).state_dict() for s in (1, 1, 2))
+    one, two, other = (BottleneckClassifier(3, 10, hidden=(200,), generator=generator(s)).state_dict() for s in (1, 1, 2))
     assert all(torch.equal(one[k], two[k]) for k in one)
     assert not torch.equal(one["answer.weight"], other["answer.weight"])
     first = one["encoder.0.weight"]
@@ -220,7 +220,7 @@ def test_least_lead_needs_points_on_both_sides(points: list[tuple[float, float]]
 
 # ------------------------------------------------------------------------------------------------------------------------ bottleneck
 def test_a_bottleneck_by_hand() -> None:
-    model = Bottleneck(2, 3, hidden=(4,), generator=generator())
+    model = BottleneckClassifier(2, 3, hidden=(4,), generator=generator())
     x, noise = torch.rand(5, 784, generator=generator(1)), torch.randn(5, 2, generator=generator(2))
     with torch.no_grad():
         logits, mean, log_variance = model(x, noise)
@@ -233,7 +233,7 @@ def test_a_bottleneck_by_hand() -> None:
 
 
 def test_members_of_a_bank_share_nothing() -> None:
-    made = [Bottleneck(2, 3, hidden=(4,), generator=generator(s)) for s in (0, 1)]
+    made = [BottleneckClassifier(2, 3, hidden=(4,), generator=generator(s)) for s in (0, 1)]
     x, noise = torch.rand(5, 784, generator=generator(1)), torch.randn(5, 2, generator=generator(2))
     both = Bank(made)(x, noise)
     sum(answers[0].square().sum() for answers in both).backward()  # type: ignore[union-attr]
@@ -246,7 +246,7 @@ def test_members_of_a_bank_share_nothing() -> None:
         assert all(torch.equal(g, p.grad) for g, p in zip(together, member.parameters(), strict=True) if p.grad is not None)
 
 
-def certain(model: Bottleneck, means: Tensor, log_variance: float) -> None:
+def certain(model: BottleneckClassifier, means: Tensor, log_variance: float) -> None:
     """Make a model answer with its code itself, whose mean is a picture's row of a table."""
     model.encode = lambda x: (means[: len(x)], torch.full_like(means[: len(x)], log_variance))  # type: ignore[method-assign]
     with torch.no_grad():
@@ -255,7 +255,7 @@ def certain(model: Bottleneck, means: Tensor, log_variance: float) -> None:
 
 
 def test_judge_of_certain_codes() -> None:
-    model, x, labels = Bottleneck(2, 2, hidden=(4,)), torch.zeros(4, 784), torch.tensor([0, 1, 0, 1])
+    model, x, labels = BottleneckClassifier(2, 2, hidden=(4,)), torch.zeros(4, 784), torch.tensor([0, 1, 0, 1])
     means = torch.tensor([[9.0, 0], [0, 9.0], [0, 9.0], [0, 9.0]])  # the third answer is wrong
     certain(model, means, -40.0)
     found = judge_bottleneck(model, x, labels, draws=2)
@@ -267,7 +267,7 @@ def test_judge_of_certain_codes() -> None:
 
 def test_averaging_over_codes_mends_what_single_codes_get_wrong() -> None:
     count = 400
-    model, x, labels = Bottleneck(2, 2, hidden=(4,)), torch.zeros(count, 784), torch.zeros(count, dtype=torch.long)
+    model, x, labels = BottleneckClassifier(2, 2, hidden=(4,)), torch.zeros(count, 784), torch.zeros(count, dtype=torch.long)
     certain(model, torch.tensor([[1.0, 0.0]]).expand(count, 2), 0.0)
     found = judge_bottleneck(model, x, labels, draws=30, seed=1)
     # the difference of both numbers of a code is normal with mean 1 and variance 2

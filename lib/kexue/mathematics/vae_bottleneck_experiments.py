@@ -23,7 +23,7 @@ from kexue.mathematics.vae_bottleneck_linear import pca
 from kexue.mathematics.vae_bottleneck_training import (
     Autoencoder,
     Bank,
-    Bottleneck,
+    BottleneckClassifier,
     LinearCodes,
     fgsm,
     judge_autoencoder,
@@ -258,8 +258,8 @@ class Vib(Digits):
     def small(self) -> Self:
         return dataclasses.replace(self, hidden=(256, 128), code=min(self.code, 32), epochs=30 if self.random else 20)
 
-    def members(self, generator: torch.Generator | None = None) -> Sequence[Bottleneck]:
-        return [Bottleneck(self.code, CLASSES, hidden=self.hidden, generator=generator) for _ in self.prices]
+    def members(self, generator: torch.Generator | None = None) -> Sequence[BottleneckClassifier]:
+        return [BottleneckClassifier(self.code, CLASSES, hidden=self.hidden, generator=generator) for _ in self.prices]
 
     def given(self) -> Tensor:
         """The labels of the training images as they are trained on."""
@@ -309,7 +309,7 @@ class Vib(Digits):
         """
         images = self.images()
         test, truth, train, given = run.to_device(*images["test"], images["train"][0], self.given())
-        members = [m for m in self.restore(weights).to(run.fabric.device).members if isinstance(m, Bottleneck)]
+        members = [m for m in self.restore(weights).to(run.fabric.device).members if isinstance(m, BottleneckClassifier)]
         foreign = fgsm(members[0].surely, test, truth, self.attack)
         metrics: dict[str, float] = {}
         for price, member in zip(self.prices, members, strict=True):

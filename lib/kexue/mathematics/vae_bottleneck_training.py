@@ -1,7 +1,7 @@
 r"""The networks of the bottleneck chapter's trained runs, and how they are judged: on held-out pictures, in nats and squared error.
 
 Pictures are rows of 784 grey values in [0, 1]. An :class:`Autoencoder` is the best *linear* code plus networks that correct it, so
-that its training begins on the water-filling curve and whatever it gains is gained by being non-linear. A :class:`Bottleneck` is the
+that its training begins on the water-filling curve and whatever it gains is gained by being non-linear. A :class:`BottleneckClassifier` is the
 classifier of Alemi et al. (2017): a normal code and a linear answer. Of both there are several at once, one for each price of a nat, in
 a :class:`Bank`, which is trained as one module; its members share nothing but pictures and noise.
 """
@@ -24,7 +24,7 @@ from kexue.mathematics.vae_bottleneck_linear import level_for_rate, linear_optim
 __all__ = [
     "Autoencoder",
     "Bank",
-    "Bottleneck",
+    "BottleneckClassifier",
     "LinearCodes",
     "fgsm",
     "judge_autoencoder",
@@ -155,7 +155,7 @@ class Autoencoder(nn.Module):
 
 
 # --8<-- [start:bottleneck]
-class Bottleneck(nn.Module):
+class BottleneckClassifier(nn.Module):
     """A normal code of ``code`` numbers and a linear classifier that sees nothing else (Alemi et al. 2017).
 
     Args:
@@ -296,7 +296,7 @@ def least_lead(points: Sequence[tuple[float, float]], bound: Callable[[float], f
 # ----------------------------------------------------------------------------------------------------------------------- bottleneck
 # --8<-- [start:judge]
 @torch.no_grad()
-def judge_bottleneck(model: Bottleneck, images: Tensor, labels: Tensor, *, draws: int = 12, seed: int = 0) -> dict[str, float]:
+def judge_bottleneck(model: BottleneckClassifier, images: Tensor, labels: Tensor, *, draws: int = 12, seed: int = 0) -> dict[str, float]:
     """Judge a bottleneck on pictures ``(N, 784)`` with labels ``(N,)``.
 
     Returns:
