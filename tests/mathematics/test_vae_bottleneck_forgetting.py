@@ -379,7 +379,6 @@ def test_shipped_findings() -> None:
     assert table["plain"].learnt[0] > 3 * chosen.learnt[0]
 
 
-@pytest.mark.slow
 def test_shipped_weights_give_the_recorded_metrics() -> None:
     for comparison in evaluate(load(NAME)):
         assert comparison.agrees, comparison
