@@ -1,9 +1,9 @@
 r"""The networks of the bottleneck chapter's trained runs, and how they are judged: on held-out pictures, in nats and squared error.
 
 Pictures are rows of 784 grey values in [0, 1]. An :class:`Autoencoder` is the best *linear* code plus networks that correct it, so
-that its training begins on the water-filling curve and whatever it gains is gained by being non-linear. A :class:`BottleneckClassifier` is the
-classifier of Alemi et al. (2017): a normal code and a linear answer. Of both there are several at once, one for each price of a nat, in
-a :class:`Bank`, which is trained as one module; its members share nothing but pictures and noise.
+that its training begins on the water-filling curve and whatever it gains is gained by being non-linear. A
+:class:`BottleneckClassifier` is the classifier of Alemi et al. (2017): a normal code and a linear answer. Of both there are several
+at once, one for each price of a nat, in a :class:`Bank`, which is trained as one module; its members share nothing but pictures and noise.
 """
 
 from __future__ import annotations
