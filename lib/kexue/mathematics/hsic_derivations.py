@@ -101,34 +101,39 @@ def _symmetric(name: str, n: int) -> sp.Matrix:
 
 
 def trace_form() -> Derivation:
-    """The trace form of the biased estimate is the three sample means."""
+    """The trace form of the biased estimate is the three sample means; shown for n = 3."""
     n = 3
     k, l = _symmetric("k", n), _symmetric("l", n)  # noqa: E741
+    c12, c13, c23 = c = sp.symbols("c12 c13 c23", real=True)  # entries of the centred K
+    r, s, u = (sp.symbols(f"{letter}1:4", real=True) for letter in "rsu")  # row sums of K and of L; what is taken off L
+    d = Derivation("trace-form", "The same three means as a trace", domain={x: (-2, 2) for x in (*k, *l, *c, *r, *s, *u)})
     j = sp.eye(n) - sp.ones(n, n) / n
-    d = Derivation("trace-form", "The same three means as a trace", domain={s: (-2, 2) for s in (*k.free_symbols, *l.free_symbols)})
-    centred = j * k * j
-    rows = [sum(k[i, m] for m in range(n)) for i in range(n)]
+    # K and L by their row sums and their entries off the diagonal
+    full = sp.Matrix(n, n, lambda a, b: r[a] - sum(k[a, m] for m in range(n) if m != a) if a == b else k[a, b])
+    other = sp.Matrix(n, n, lambda a, b: s[a] - sum(l[a, m] for m in range(n) if m != a) if a == b else l[a, b])
     d.equal(
-        k[0, 1] - rows[0] / n - rows[1] / n + sum(rows) / n**2,
-        to=centred[0, 1],
+        k[0, 1] - r[0] / n - r[1] / n + sp.Mul(sp.Rational(1, n**2), sum(r), evaluate=False),
+        to=(j * full * j)[0, 1],
         name="centring",
-        reason="$J=I-\\frac1n11^\\top$ on both sides subtracts the mean of the row and the mean of the column and adds the mean of all: "
-        "shown for one entry and $n=3$",
+        reason="Let $r_a$ be the row sums of $K$. $J=I-\\frac1n11^\\top$ on both sides subtracts the mean of the row and the mean of the "
+        "column and adds the mean of all: shown for one entry of $JKJ$ and $n=3$",
     )
-    total = sum(centred[a, b] * l[a, b] for a in range(n) for b in range(n))
+    centred = sp.Matrix([[-c12 - c13, c12, c13], [c12, -c12 - c23, c23], [c13, c23, -c13 - c23]])
+    apart = [(0, 1, c12), (0, 2, c13), (1, 2, c23)]
     d.equal(
-        total,
-        to=(k * j * l * j).trace(),
+        -sum(value * (l[a, a] + l[b, b] - 2 * l[a, b]) for a, b, value in apart),
+        to=sum(centred[a, b] * (l[a, b] - u[a] - u[b]) for a in range(n) for b in range(n)),
         name="one-side",
-        reason="Under the trace it is enough to centre one of the two matrices, and then no matrix product is left: $n^2$ multiplications",
+        reason="Call the entries of $JKJ$ $c_{ab}$; their rows sum to zero, which gives the diagonal. Whatever $u_a$ is taken off the rows "
+        "and columns of $L$ drops out: the trace asks only how unlike two observations are. So one of the two matrices may stay "
+        "uncentred, and no product of matrices is left, only $n^2$ multiplications",
     )
-    row_l = [sum(l[i, m] for m in range(n)) for i in range(n)]
-    means = sum(k[a, b] * l[a, b] for a in range(n) for b in range(n)) + sum(rows) * sum(row_l) / n**2
     d.equal(
-        means - 2 * sum(r * s for r, s in zip(rows, row_l, strict=True)) / n,
-        to=total,
+        sum(r) * sum(s) / n**2 - 2 * sum(x * y for x, y in zip(r, s, strict=True)) / n,
+        to=sum(((j * full * j)[a, b] - full[a, b]) * other[a, b] for a in range(n) for b in range(n)),
         name="means",
-        reason="The mixed term needs the row sums alone: $\\mathrm{tr}(KL)+\\frac1{n^2}(1^\\top K1)(1^\\top L1)-\\frac2n1^\\top KL1$",
+        reason="What centring takes off $K$ needs no more of $L$ than its row sums $s_a$. So the trace is "
+        "$\\mathrm{tr}(KL)+\\frac1{n^2}(1^\\top K1)(1^\\top L1)-\\frac2n1^\\top KL1$",
     )
     return d
 

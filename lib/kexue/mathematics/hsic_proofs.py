@@ -68,39 +68,39 @@ def bias() -> Derivation:
 
 
 def quadruples() -> Derivation:
-    """The unbiased formula is the average over all ordered quadruples of different observations; shown for n = 4."""
-    n = 4
-    k = sp.Matrix(n, n, lambda i, j: 0 if i == j else sp.Symbol(f"k{min(i, j) + 1}{max(i, j) + 1}", real=True))
-    l = sp.Matrix(n, n, lambda i, j: 0 if i == j else sp.Symbol(f"l{min(i, j) + 1}{max(i, j) + 1}", real=True))  # noqa: E741
-    d = Derivation("quadruples", "Why the U-statistic has no bias", domain={s: (-2, 2) for s in (*k.free_symbols, *l.free_symbols)})
-    orders = list(itertools.permutations(range(n)))
-    kl = sum(k[a, b] * l[a, b] for a, b in itertools.permutations(range(n), 2))
+    """The unbiased formula is the average over all ordered quadruples of different observations.
+
+    The two counts are shown for four observations and one pair of L: both sides are linear in L and treat all observations alike.
+    """
+    k = sp.Matrix(4, 4, lambda i, j: 0 if i == j else sp.Symbol(f"k{min(i, j) + 1}{max(i, j) + 1}", real=True))
+    l12 = sp.Symbol("l12", real=True)
+    l = sp.Matrix(4, 4, lambda i, j: l12 if {i, j} == {0, 1} else 0)  # noqa: E741
+    n, t, a, m = sp.symbols("n T A M", real=True)
+    box = {x: (-2, 2) for x in (*k.free_symbols, l12, t, a, m)} | {n: (5, 50)}
+    d = Derivation("quadruples", "Why the U-statistic has no bias", domain=box)
+    orders = list(itertools.permutations(range(4)))
+    same = 2 * k[0, 1] * l12
+    product, mixed = 2 * l12 * sum(k), l12 * (sum(k[0, :]) + sum(k[1, :]))
     d.equal(
-        kl / (n * (n - 1)),
-        to=sum(k[o[0], o[1]] * l[o[0], o[1]] for o in orders) / len(orders),
-        name="first",
-        reason="$\\E[k(x,x')l(y,y')]$ is the mean of $k_{ab}l_{ab}$ over different observations $a,b$; no diagonal enters. Here $n=4$",
-    )
-    apart = sum(k) * sum(l)
-    mixed = sum((k * l)[a, b] for a in range(n) for b in range(n))
-    product = (apart - 4 * mixed + 2 * kl) / (n * (n - 1) * (n - 2) * (n - 3))
-    d.equal(
-        product,
-        to=sum(k[o[0], o[1]] * l[o[2], o[3]] for o in orders) / len(orders),
+        product / 24 - 4 * mixed / 24 + 2 * same / 24,
+        to=sum(k[o[0], o[1]] * l[o[2], o[3]] for o in orders) / 24,
         name="second",
-        reason="$\\E k\\,\\E l$ needs four different observations: from the product of the sums take off what shares one or two of them",
+        reason="$\\E k\\,\\E l$ needs four different observations $a,b,c,d$ in $k_{ab}l_{cd}$: from $A=\\sum k\\sum l$ take off what "
+        "shares one or two of them, that is $4M$ less $2T$ with $M=1^\\top KL1$ and $T=\\sum k_{ab}l_{ab}$. Four observations: 24 orders, "
+        "and of $L$ the one pair $l_{12}$: both sides are sums over pairs, and no pair is special",
     )
     d.equal(
-        (mixed - kl) / (n * (n - 1) * (n - 2)),
-        to=sum(k[o[0], o[1]] * l[o[0], o[2]] for o in orders) / len(orders),
+        mixed / 24 - same / 24,
+        to=sum(k[o[0], o[1]] * l[o[0], o[2]] for o in orders) / 24,
         name="third",
-        reason="and the mixed mean needs three: $k_{ab}l_{ac}$ with $b\\ne c$",
+        reason="and the mixed mean needs three, $k_{ab}l_{ac}$ with $b\\ne c$: from $M$ take off $T$. The first mean, of $k_{ab}l_{ab}$, "
+        "is $T$ itself over $n(n-1)$; no diagonal enters anywhere",
     )
     d.equal(
-        (kl + apart / ((n - 1) * (n - 2)) - sp.Rational(2, n - 2) * mixed) / (n * (n - 3)),
-        to=kl / (n * (n - 1)) + product - 2 * (mixed - kl) / (n * (n - 1) * (n - 2)),
+        (t + a / ((n - 1) * (n - 2)) - 2 * m / (n - 2)) / (n * (n - 3)),
+        to=t / (n * (n - 1)) + (a - 4 * m + 2 * t) / (n * (n - 1) * (n - 2) * (n - 3)) - 2 * (m - t) / (n * (n - 1) * (n - 2)),
         name="formula",
-        reason="First plus second minus twice the third: the formula of Song et al. (2012)",
+        reason="For $n$ observations: first plus second minus twice the third is the formula of Song et al. (2012)",
     )
     return d
 
