@@ -94,7 +94,8 @@ def test_every_unit_has_tests_by_its_name_or_by_what_they_import(tmp_path: Path)
     assert not [name for name, unit in known.items() if not unit.tests]
     assert {f.name for f in known["generative.digit_classifier"].files} == {"digit_classifier.py", "digit_classifier_experiments.py"}
     assert known["generative.efficientnet"].tests == (Path("tests/generative/test_efficientnet.py"),)
-    assert known["generative.neighbours"].tests == (Path("tests/generative/test_scores.py"),)
+    scores = (Path("tests/generative/test_scores.py"), Path("tests/generative/test_scores_mutants.py"))
+    assert known["generative.neighbours"].tests == scores
     test = tmp_path / "test_x.py"
     for text, found in (
         ("import kexue.part.name", True),
