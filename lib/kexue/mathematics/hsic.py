@@ -197,13 +197,15 @@ def median_bandwidth(x: Tensor, *, most: int = 2000) -> float:
     n = x.shape[0]
     if n > most:
         x = x[torch.linspace(0, n - 1, most, device=x.device, dtype=torch.float64).round().long()]
-    square = squared_distances(x)
-    square = square[square > 0]  # every pair twice, which does not move the median
-    if square.numel() == 0:
+    distances = torch.pdist(x)  # of every pair once
+    distances = distances[distances > 0]
+    if distances.numel() == 0:
         return 1.0
-    half = square.numel() // 2
-    low, high = (math.sqrt(float(square.kthvalue(k).values)) for k in (half, half + 1))
-    return (low + high) / 2
+    low = distances.kthvalue((distances.numel() + 1) // 2).values
+    above = distances[distances > low]
+    # of an even number the two middle ones count, and they may be equal
+    single = distances.numel() % 2 == 1 or 2 * above.numel() < distances.numel()
+    return float(low) if single else (float(low) + float(above.min())) / 2
 
 
 # ---------------------------------------------------------------------------------------------------------------------- estimators

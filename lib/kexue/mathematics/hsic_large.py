@@ -63,17 +63,23 @@ def hsic_blocked(
 
 
 def _one_pass(x: Tensor, y: Tensor, kernel: str, wide: tuple[float, float], block: int, unbiased: bool) -> Tensor:
-    """One pass over the rows, which sums what the estimators need: sum K L, the row sums, the diagonals."""
+    """One pass over the rows, which sums what the estimators need: sum K L, the row sums, the diagonals.
+
+    Both matrices are symmetric: of each row only what lies right of the block's first column is computed.
+    """
     n = len(x)
     both = x.new_zeros((), dtype=torch.float64)
-    rows, diagonal = x.new_empty((2, n), dtype=torch.float64), x.new_empty((2, n), dtype=torch.float64)
+    rows, diagonal = x.new_zeros((2, n), dtype=torch.float64), x.new_empty((2, n), dtype=torch.float64)
     for at in range(0, n, block):
-        part = slice(at, min(at + block, n))
-        pair = [gram(s[part], kernel, w, s) for s, w in ((x, wide[0]), (y, wide[1]))]  # 2 x (block, n)
-        both += (pair[0] * pair[1]).sum(dtype=torch.float64)
+        part, rest = slice(at, min(at + block, n)), slice(min(at + block, n), n)
+        size = part.stop - at
+        pair = [gram(s[part], kernel, w, s[at:]) for s, w in ((x, wide[0]), (y, wide[1]))]  # 2 x (size, n - at)
+        product = pair[0] * pair[1]
+        both += 2 * product.sum(dtype=torch.float64) - product[:, :size].sum(dtype=torch.float64)
         for i, m in enumerate(pair):
-            rows[i, part] = m.sum(1, dtype=torch.float64)
-            diagonal[i, part] = m[:, part].diagonal().double()
+            rows[i, part] += m.sum(1, dtype=torch.float64)
+            rows[i, rest] += m[:, size:].sum(0, dtype=torch.float64)
+            diagonal[i, part] = m.diagonal().double()
     return _from_sums(both, rows, diagonal, n, unbiased)
 
 
