@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import sys
 import time
 import warnings
@@ -69,11 +68,17 @@ def _blocked(n: int) -> tuple[float, float]:
 
     torch.set_num_threads(1)
     hsic_blocked(*_pair(1000), block=256)  # what is loaded on first use is not the statistic's
-    pair, before = _pair(n), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pair, before = _pair(n), _peak()
     start = time.perf_counter()
     hsic_blocked(*pair, block=256)
     took = time.perf_counter() - start
-    return took, 1024.0 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    return took, _peak() - before
+
+
+def _peak() -> float:
+    """The most memory in bytes this process has held; ``ru_maxrss`` would begin with what the starting process held."""
+    status = Path("/proc/self/status").read_text("utf8")
+    return 1024.0 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def _large() -> list[Row]:
