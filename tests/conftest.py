@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "book" / "_extensions")]
@@ -26,6 +31,16 @@ def site() -> Path:
     if not (path / "index.html").is_file():
         pytest.fail("The book is not built: run python3 make.py html first (python3 make.py test does it by itself).")
     return path
+
+
+@pytest.fixture
+def in_place_of_pictures(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that puts pictures and labels, by split, in the place of those of every data set that experiments train on."""
+
+    def put(made: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+        monkeypatch.setattr("kexue.training.pictures.kept", lambda data_set, split: made[split])
+
+    return put
 
 
 @pytest.fixture(scope="module")

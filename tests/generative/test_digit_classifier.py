@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from sklearn import metrics
 from torch import Tensor
 
 from kexue import datasets
-from kexue.generative import digit_classifier_experiments as module
 from kexue.generative.digit_classifier import DigitClassifier, moved
 from kexue.generative.digit_classifier_experiments import EXPERIMENTS, Classification, judged
 from kexue.records import load, read_record
@@ -104,14 +103,14 @@ def test_judging_against_another_library() -> None:
 
 # -------------------------------------------------------------------------------------------------------------------------- training
 @pytest.fixture
-def few_images(monkeypatch: pytest.MonkeyPatch) -> dict[str, SimpleNamespace]:
+def few_images(in_place_of_pictures: Callable[..., None]) -> dict[str, tuple[Tensor, Tensor]]:
     """A hundred and fifty bright and dark squares in place of a data set."""
     made = {}
     for split, n in (("train", 120), ("test", 30)):
         labels = torch.arange(n) % 2
         pixels = torch.rand(n, 28, 28, generator=generator(n)) * 100 + 150 * labels[:, None, None]
-        made[split] = SimpleNamespace(images=pixels.to(torch.uint8), labels=labels)
-    monkeypatch.setattr(module.datasets, "load", lambda name, split: made[split])
+        made[split] = (pixels.to(torch.uint8), labels)
+    in_place_of_pictures(made)
     return made
 
 
@@ -120,7 +119,7 @@ def tiny(**changes: Any) -> Classification:
     return Classification("digit-classifier/tiny", **(size | changes))
 
 
-def test_train_record_and_evaluate(few_images: dict[str, SimpleNamespace], tmp_path: Path) -> None:
+def test_train_record_and_evaluate(few_images: dict[str, tuple[Tensor, Tensor]], tmp_path: Path) -> None:
     e = tiny()
     made = train(e, tmp_path, device="cpu", quiet=True)
     record = read_record(tmp_path / e.name)
@@ -131,16 +130,16 @@ def test_train_record_and_evaluate(few_images: dict[str, SimpleNamespace], tmp_p
     assert record.metrics_of_weights["accuracy"] == pytest.approx(record.metrics["accuracy"].seeds[0], abs=0.05)
 
 
-def test_training_repeats_itself_and_honours_the_seed(few_images: dict[str, SimpleNamespace]) -> None:
+def test_training_repeats_itself_and_honours_the_seed(few_images: dict[str, tuple[Tensor, Tensor]]) -> None:
     one, two, other = (tiny(flip=True).train(Run(seed=s)) for s in (3, 3, 4))
     assert all(torch.equal(one[k], two[k]) for k in one)
     assert not all(torch.equal(one[k], other[k]) for k in one)
 
 
-def test_held_out_pictures_teach_nothing(few_images: dict[str, SimpleNamespace]) -> None:
+def test_held_out_pictures_teach_nothing(few_images: dict[str, tuple[Tensor, Tensor]]) -> None:
     want = tiny().train(Run(seed=0))
-    few_images["train"].images[-20:] = 0
-    few_images["test"].images[:] = 0
+    few_images["train"][0][-20:] = 0
+    few_images["test"][0][:] = 0
     found = tiny().train(Run(seed=0))
     assert all(torch.equal(want[k], found[k]) for k in want)
 
@@ -151,7 +150,7 @@ def test_rates() -> None:
     assert e.rate_at(25) == pytest.approx(0.5 * 0.5 * (1 + math.cos(math.pi / 40)))
 
 
-def test_restored_weights_are_for_use(few_images: dict[str, SimpleNamespace]) -> None:
+def test_restored_weights_are_for_use(few_images: dict[str, tuple[Tensor, Tensor]]) -> None:
     weights = tiny().train(Run(seed=0))
     model = tiny().restore({k: w.half() if w.is_floating_point() else w for k, w in weights.items()})
     assert not model.training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,12 @@ def source(seed: int = 0) -> torch.Generator:
 
 
 @pytest.fixture
-def few_images(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Tensor, Tensor]]:
-    """A hundred made-up images in place of a data set."""
-    made = {
-        split: (torch.rand(n, 1, 28, 28, generator=source(n)) * 2 - 1, torch.arange(n) % 10) for split, n in (("train", 70), ("test", 30))
-    }
-    monkeypatch.setattr(module, "_split", lambda data_set, split: made[split])
-    return made
+def few_images(in_place_of_pictures: Callable[..., None]) -> dict[str, tuple[Tensor, Tensor]]:
+    """A hundred made-up images in place of a data set; as the networks see them, and labels."""
+    counts = (("train", 70), ("test", 30))
+    made = {split: (torch.randint(256, (n, 28, 28), generator=source(n)).byte(), torch.arange(n) % 10) for split, n in counts}
+    in_place_of_pictures(made)
+    return {split: (images[:, None].float() / 127.5 - 1, labels) for split, (images, labels) in made.items()}
 
 
 # -------------------------------------------------------------------------------------------------------------------------- settings

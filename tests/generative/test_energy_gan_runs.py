@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from kexue import datasets
-from kexue.generative import energy_gan_experiments as module
 from kexue.generative.energy_gan_experiments import EXPERIMENTS, LeftOut, Stacked, Variant
 from kexue.generative.energy_gan_runs_figures import (
     TITLES,
@@ -35,8 +34,8 @@ SHIPPED = [name for name in shipped() if name.startswith("energy-gan/")]
 def trained(experiment: Variant | LeftOut | Stacked, folder: Path, metrics: dict[str, tuple[float, float]]) -> Record:
     """A record of a real, tiny training with made-up final metrics."""
     with pytest.MonkeyPatch.context() as patch:
-        images = torch.rand(30, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
-        patch.setattr(module, "_split", lambda data_set, split: (images, torch.arange(30) % 10))
+        images = torch.randint(256, (30, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
+        patch.setattr("kexue.training.pictures.kept", lambda data_set, split: (images, torch.arange(30) % 10))
         patch.setattr(type(experiment), "evaluate", lambda self, weights, run: dict.fromkeys(metrics, 0.0))
         train(experiment, folder, device="cpu", quiet=True)
     record = read_record(folder / experiment.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ from kexue.mathematics.activations_training import (
     losses,
     net_of,
     nets_of,
-    standardised,
 )
 from kexue.records import Metric, load, read_record, shipped
 from kexue.training import Run, evaluate, train
+from kexue.training.pictures import standardised
 
 SHIPPED = [name for name in shipped() if name.startswith("activations/")]
 TINY: dict[str, Any] = {
@@ -42,14 +43,8 @@ def tiny(**changes: Any) -> DepthStudy:
 
 
 @pytest.fixture
-def few_pictures(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Tensor, Tensor]]:
-    """Some made-up 6×6 pictures in place of a data set; the label is the brightest of ten pixels."""
-    made = {}
-    for split, n in (("train", 50), ("test", 30)):
-        images = torch.randint(0, 256, (n, 6, 6), generator=torch.Generator().manual_seed(n), dtype=torch.uint8)
-        made[split] = (images, images.flatten(1)[:, :10].long().argmax(1))
-    monkeypatch.setattr(module, "_pictures", lambda name, split: made[split])
-    return made
+def few_pictures(made_up_pictures: Callable[..., dict[str, tuple[Tensor, Tensor]]]) -> dict[str, tuple[Tensor, Tensor]]:
+    return made_up_pictures(train=50, test=30, side=6)
 
 
 def stack(nets: tuple[Net, ...], *, kind: str = "dense", width: int = 4, seed: int = 0, **other: Any) -> PlainNets:
@@ -251,19 +246,6 @@ def test_gradients_that_are_no_numbers_or_nothing() -> None:
     assert gradient_ratio(tiny_last, x, labels).item() == pytest.approx(59 / 2 * math.log10(moments("sigmoid").chi), rel=0.1)
 
 
-def test_standardised_pictures() -> None:
-    draw = torch.Generator().manual_seed(0)
-    like = torch.randint(0, 256, (50, 4, 4), generator=draw, dtype=torch.uint8)
-    found = standardised(like, like)
-    assert torch.allclose(found.mean(0), torch.zeros(4, 4), atol=1e-6)
-    assert found.square().mean().item() == pytest.approx(1, abs=1e-6)
-    other = like[:3].float() + 7
-    spread = (like.float() - like.float().mean(0)).std(correction=0)
-    assert torch.allclose(standardised(other, like) - found[:3], 7.0 / spread.expand(3, 4, 4))
-    pooled = like.float().view(50, 2, 2, 2, 2).mean((2, 4))
-    assert torch.allclose(standardised(like, like, 2), standardised(pooled, pooled), atol=1e-6)
-
-
 # ---------------------------------------------------------------------------------------------------------------------- experiments
 def test_the_two_studies() -> None:
     digits, fashion = EXPERIMENTS
@@ -318,12 +300,6 @@ def test_pictures_are_split_without_overlap(few_pictures: dict[str, tuple[Tensor
     assert torch.equal(fewer["train"][0], standardised(images[:20], images[:20], 2))
     assert torch.equal(fewer["validation"][0], standardised(images[40:], images[:20], 2))
     assert len(fewer["train"][1]) == 20
-
-
-def test_the_data_sets_themselves() -> None:
-    images, labels = module._pictures("digits", "test")
-    assert torch.equal(images, datasets.load("digits", split="test").images)
-    assert torch.equal(labels, datasets.load("digits", split="test").labels)
 
 
 @pytest.mark.parametrize("changes", [{}, {"kind": "conv", "pool": 2, "ships": ("su-own-*-batch",)}])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import torch
 from torch import Tensor
 
 from kexue import datasets
-from kexue.mathematics import gumbel_softmax_experiments as module
 from kexue.mathematics.gumbel_softmax_experiments import EXPERIMENTS, CategoricalVAE, code_flip, code_of, comparison, curves, restore
 from kexue.mathematics.gumbel_softmax_vae import ESTIMATORS
 from kexue.records import Metric, Record, load, read_record, shipped
@@ -26,10 +26,10 @@ def tiny(estimator: str = "st", **changes: Any) -> CategoricalVAE:
 
 
 @pytest.fixture
-def few_images(monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor]:
-    """A hundred made-up images in place of a data set."""
+def few_images(in_place_of_pictures: Callable[..., None]) -> dict[str, Tensor]:
+    """A hundred made-up images of black and white in place of a data set; their rows of grey values."""
     made = {split: torch.rand(n, 784, generator=torch.Generator().manual_seed(n)).round() for split, n in (("train", 80), ("test", 20))}
-    monkeypatch.setattr(module, "_pixels", lambda name, split: made[split])
+    in_place_of_pictures({split: ((255 * rows).byte().view(-1, 28, 28), torch.zeros(len(rows))) for split, rows in made.items()})
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from torch.nn import functional as F
 
 from kexue import datasets
 from kexue.mathematics import hsic_experiments as module
-from kexue.mathematics.activations_training import standardised
 from kexue.mathematics.hsic import delta_gram, normalised_hsic
 from kexue.mathematics.hsic_experiments import EXPERIMENTS, Bottleneck, accuracies, dependences, restore
 from kexue.mathematics.hsic_training import Readout, ReluNet, bottleneck_losses, dependence, dim_gram, fit_readout, shares
 from kexue.records import load, read_record, shipped
 from kexue.training import Run, evaluate, train
+from kexue.training.pictures import standardised
 
 SHIPPED = [name for name in shipped() if name.startswith("hsic/")]
 TINY: dict[str, Any] = {"depths": (1, 3), "width": 6, "validation": 20, "epochs": 2, "batch": 20, "seeds": (0, 1)}
@@ -32,14 +33,8 @@ def tiny(**changes: Any) -> Bottleneck:
 
 
 @pytest.fixture
-def few_pictures(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Tensor, Tensor]]:
-    """Some made-up 4×4 pictures in place of a data set; the label is the brightest of ten pixels."""
-    made = {}
-    for split, n in (("train", 80), ("test", 50)):
-        images = torch.randint(0, 256, (n, 4, 4), generator=torch.Generator().manual_seed(n), dtype=torch.uint8)
-        made[split] = (images, images.flatten(1)[:, :10].long().argmax(1))
-    monkeypatch.setattr(module, "_pictures", lambda name, split: made[split])
-    return made
+def few_pictures(made_up_pictures: Callable[..., dict[str, tuple[Tensor, Tensor]]]) -> dict[str, tuple[Tensor, Tensor]]:
+    return made_up_pictures(train=80, test=50, side=4)
 
 
 def sample(n: int = 12, d: int = 5, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -222,13 +217,6 @@ def test_pictures_are_split_without_overlap(few_pictures: dict[str, tuple[Tensor
     assert torch.equal(fewer["test"][0], standardised(few_pictures["test"][0], images[:40]).flatten(1))
     assert torch.equal(fewer["train"][1], labels[:40])
     assert torch.equal(fewer["validation"][1], labels[60:])
-
-
-def test_the_data_sets_themselves() -> None:
-    images, labels = module._pictures("mnist-10k", "test")
-    about = datasets.load("mnist-10k", split="test")
-    assert torch.equal(images, about.images)
-    assert torch.equal(labels, about.labels)
 
 
 def test_train_record_and_evaluate(few_pictures: Any, tmp_path: Path) -> None:

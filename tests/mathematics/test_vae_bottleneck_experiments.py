@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +53,17 @@ def tiny_vib(**changes: Any) -> Vib:
 
 
 @pytest.fixture
-def few_images(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
-    """A hundred and twenty made-up images of ten kinds in place of a data set."""
+def few_images(in_place_of_pictures: Callable[..., None]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+    """A hundred and twenty made-up images of ten kinds in place of a data set; their rows of grey values, and labels."""
     draw = torch.Generator().manual_seed(1)
-    kinds = torch.rand(10, 784, generator=draw)
+    kinds = torch.rand(10, 28, 28, generator=draw)
     made = {}
     for split, count in (("train", 80), ("test", 40)):
         labels = torch.arange(count) % 10
-        made[split] = ((kinds[labels] + 0.3 * torch.rand(count, 784, generator=draw)) / 1.3, labels)
-    monkeypatch.setattr(module, "_pixels", lambda name, split: made[split])
+        made[split] = ((255 * (kinds[labels] + 0.3 * torch.rand(count, 28, 28, generator=draw)) / 1.3).round().byte(), labels)
+    in_place_of_pictures(made)
     module._linear.cache_clear()
-    yield made
+    yield {split: (images.flatten(1).float() / 255, labels) for split, (images, labels) in made.items()}
     module._linear.cache_clear()
 
 
@@ -125,18 +125,10 @@ def test_splits_do_not_overlap(few_images: dict[str, tuple[Tensor, Tensor]]) -> 
 
 
 def test_pixels_are_grey_values_of_the_data_set() -> None:
-    x, y = module._pixels("mnist-10k", "test")
+    x, y = Vib("a/b").images()["test"]
     found = datasets.load("mnist-10k", split="test")
     assert torch.equal((255 * x).round().to(torch.uint8).view(-1, 28, 28), found.images)
     assert torch.equal(y, found.labels)
-
-
-def test_batches_take_each_image_once_an_epoch() -> None:
-    order = module._Order(Run(seed=1).batches(40, 20))
-    rows = [order(number) for number in (1, 2, 3, 4)]
-    assert sorted(torch.cat(rows[:2]).tolist()) == sorted(torch.cat(rows[2:]).tolist()) == list(range(40))
-    assert not torch.equal(rows[0], rows[2])
-    assert torch.equal(module._Order(order.batches)(4), rows[3])  # whatever was asked for before
 
 
 # -------------------------------------------------------------------------------------------------------------------------- training

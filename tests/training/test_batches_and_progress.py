@@ -29,6 +29,33 @@ def test_order_is_a_function_of_seed_and_epoch() -> None:
     assert not torch.equal(Batches(50, 5, seed=4).epoch(7), first)
 
 
+@pytest.mark.parametrize("share", [{}, {"rank": 1, "world": 2}])
+def test_rows_of_a_step(share: dict[str, int]) -> None:
+    batches = Batches(10, 4, seed=5, **share)
+    rows = batches.by_step()
+    want = torch.cat([batches.epoch(epoch) for epoch in range(3)])
+    for step in (1, 2, 6, 3, 4, 1):  # in any order
+        assert torch.equal(rows(step), want[step - 1])
+    with pytest.raises(ValueError, match=r"^the first step is 1, got 0$"):
+        rows(0)
+
+
+def test_an_epoch_is_ordered_once_while_its_steps_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    epoch = Batches.epoch
+    monkeypatch.setattr(Batches, "epoch", lambda self, number: asked.append(number) or epoch(self, number))
+    rows = Batches(10, 4, seed=5).by_step(arranged=lambda found: found.flip(0))
+    found = [rows(step) for step in range(1, 7)]
+    assert asked == [0, 1, 2]
+    assert torch.equal(torch.stack(found[:2]), epoch(Batches(10, 4, seed=5), 0).flip(0))
+    rows(1)
+    assert asked == [0, 1, 2, 0]  # one epoch is kept
+
+
+def test_rows_lie_where_they_are_wanted() -> None:
+    assert Batches(10, 4, seed=5).by_step("meta")(1).device.type == "meta"
+
+
 def test_processes_share_the_batches_of_one() -> None:
     whole = Batches(20, 6, seed=1).epoch(2)
     shares = [Batches(20, 6, seed=1, rank=r, world=3).epoch(2) for r in range(3)]

@@ -83,6 +83,14 @@ class Info:
         """What is counted: ``items``, or ``numbers`` of weights."""
         return "numbers" if self.kind == "weights" else "items"
 
+    def in_a_record(self, used: str) -> dict[str, str]:
+        """What the record of a training says of its data.
+
+        Args:
+            used: in words, how many items were for what.
+        """
+        return {"name": self.name, "title": self.title, "version": self.version, "sha256": self.sha256, "used": used}
+
     def rows(self, split: str | None) -> slice:
         """The rows of a split among all rows.
 

@@ -6,7 +6,6 @@ they choose nothing, and the last weights are kept. The test split is looked at 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +17,8 @@ from torch.nn import functional as F
 from kexue import datasets
 from kexue.generative.digit_classifier import DigitClassifier, moved
 from kexue.training import Experiment, fit, register
+from kexue.training.pictures import parted, told
+from kexue.training.rates import half_cosine
 
 if TYPE_CHECKING:
     from kexue.training import Run
@@ -56,10 +57,11 @@ class Classification(Experiment):
         return f"classifier of {datasets.info(self.data_set).title}"
 
     def data(self) -> dict[str, Any]:
-        about = datasets.info(self.data_set)
-        train = about.splits["train"] - self.validation
-        used = f"{train:,} for training, {self.validation:,} for validation, {about.splits['test']:,} for the test"
-        return {"name": about.name, "title": about.title, "version": about.version, "sha256": about.sha256, "used": used}
+        return told(self.data_set, self.validation)
+
+    def pictures(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Grey values in [0, 1], ``(N, 28, 28)``, and labels ``(N,)``: ``train``, ``validation``, ``test``."""
+        return {name: (images.float() / 255, labels) for name, (images, labels) in parted(self.data_set, self.validation).items()}
 
     def model(self, generator: torch.Generator | None = None) -> DigitClassifier:
         """The network with fresh weights."""
@@ -75,24 +77,19 @@ class Classification(Experiment):
     def rate_at(self, step: int) -> float:
         """Learning rate at a step."""
         warm = self.steps / 20
-        return self.rate * min(1.0, step / warm) * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        return self.rate * min(1.0, step / warm) * half_cosine(step, self.steps)
 
     def train(self, run: Run) -> dict[str, Tensor]:
-        held_in = datasets.load(self.data_set, split="train")
-        images, labels = run.to_device(held_in.images.float() / 255, held_in.labels)
-        train_x, train_y = images[: -self.validation], labels[: -self.validation]
+        pictures = self.pictures()
+        train_x, train_y = run.to_device(*pictures["train"])
+        held_out = run.to_device(*pictures["validation"])
         bare = self.model(torch.Generator().manual_seed(run.seed))
         bare.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
         model, optimizer = run.setup(bare, torch.optim.AdamW(bare.parameters(), lr=self.rate, weight_decay=self.decay))
-        batches = run.batches(len(train_x), self.batch)
-        order: dict[int, Tensor] = {}
+        rows_of = run.batches(len(train_x), self.batch).by_step(train_x.device)
 
         def step(number: int) -> dict[str, Tensor]:
-            epoch, place = divmod(number - 1, batches.per_epoch)
-            if epoch not in order:
-                order.clear()
-                order[epoch] = batches.epoch(epoch).to(train_x.device)
-            rows = order[epoch][place]
+            rows = rows_of(number)
             optimizer.param_groups[0]["lr"] = self.rate_at(number)
             x = moved(train_x[rows], self.reach, flip=self.flip, generator=run.generator)
             loss = F.cross_entropy(model(x), train_y[rows])
@@ -102,7 +99,7 @@ class Classification(Experiment):
             return {"loss": loss}
 
         def watch(number: int) -> dict[str, float]:
-            found = judged(bare, images[-self.validation :], labels[-self.validation :])
+            found = judged(bare, *held_out)
             return {"val_loss": found["loss"], "val_accuracy": found["accuracy"]}
 
         parts = {"model": bare, "optimizer": optimizer}
@@ -111,8 +108,7 @@ class Classification(Experiment):
 
     def evaluate(self, weights: Mapping[str, Tensor], run: Run) -> dict[str, float]:
         model = self.restore(weights).to(run.fabric.device)
-        test = datasets.load(self.data_set, split="test")
-        return judged(model, *run.to_device(test.images.float() / 255, test.labels))
+        return judged(model, *run.to_device(*self.pictures()["test"]))
 
 
 @torch.no_grad()

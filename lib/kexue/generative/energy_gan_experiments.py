@@ -19,7 +19,6 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -29,19 +28,13 @@ from kexue import datasets
 from kexue.generative.energy_gan_networks import Energy, Generator
 from kexue.generative.energy_gan_training import EnergyGAN, sample
 from kexue.training import register
+from kexue.training.pictures import parted, told
 
 if TYPE_CHECKING:
     from kexue.training import Run
 
 SAMPLE_SEED = 6316  # of the codes whose images are judged and shown
 MODES = 1000  # of three digits
-
-
-@cache
-def _split(data_set: str, split: str) -> tuple[Tensor, Tensor]:
-    """Images ``(N, 1, 28, 28)`` in [-1, 1] and labels of a split; kept, for the runs of one process share them and none writes to them."""
-    found = datasets.load(data_set, split=split)
-    return found.images[:, None].float() / 127.5 - 1, found.labels
 
 
 def _pixels(images: Tensor) -> Tensor:
@@ -59,10 +52,7 @@ class _OnImages(EnergyGAN):
     """What the three kinds of run have in common: their data and what their weights are."""
 
     def data(self) -> dict[str, Any]:
-        about = datasets.info(self.data_set)
-        train = about.splits["train"] - self.validation
-        used = f"{train:,} for training, {self.validation:,} for validation, {about.splits['test']:,} for the test"
-        return {"name": about.name, "title": about.title, "version": about.version, "sha256": about.sha256, "used": used}
+        return told(self.data_set, self.validation)
 
     def small(self) -> Self:
         return dataclasses.replace(self, steps=1000, batch=32, width=16, energy_width=16, rate=2e-3, decay=0.99)
@@ -76,10 +66,10 @@ class _OnImages(EnergyGAN):
             network.eval().requires_grad_(False)
         return generator, energy
 
-    def split(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Images and labels for training, then those held out of the training split."""
-        images, labels = _split(self.data_set, "train")
-        return images[: -self.validation], labels[: -self.validation], images[-self.validation :], labels[-self.validation :]
+    def images(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Images ``(N, 1, 28, 28)`` in [-1, 1] and labels ``(N,)``: ``train``, ``validation``, ``test``."""
+        parts = parted(self.data_set, self.validation)
+        return {name: (images[:, None].float() / 127.5 - 1, labels) for name, (images, labels) in parts.items()}
 
 
 # --------------------------------------------------------------------------------------------------------------------------- variants
@@ -101,8 +91,8 @@ class Variant(_OnImages):
         return f"{_words(self)} on {datasets.info(self.data_set).title}"
 
     def train(self, run: Run) -> dict[str, Tensor]:
-        train, _, held_out, _ = self.split()
-        generator, energy = self.play(run, *run.to_device(train, held_out))
+        images = self.images()
+        generator, energy = self.play(run, *run.to_device(images["train"][0], images["validation"][0]))
         return _named(generator=generator, energy=energy)
 
     def evaluate(self, weights: Mapping[str, Tensor], run: Run) -> dict[str, float]:
@@ -113,7 +103,7 @@ class Variant(_OnImages):
         generator, energy = generator.to(run.fabric.device), energy.to(run.fabric.device)
         noise = torch.Generator().manual_seed(SAMPLE_SEED)
         fake = sample(generator, self.judged, generator=noise)
-        (train,), (test, _) = self.split()[:1], _split(self.data_set, "test")
+        train, test = (self.images()[part][0] for part in ("train", "test"))
         found = image_scores(_pixels(test[: self.judged]), fake[:, 0].cpu(), data_set=self.data_set, generator=noise)
         scores = {key: found[key] for key in ("kid", "frechet", "precision", "recall")}
         share = digit_classes(fake.cpu(), self.data_set).bincount(minlength=10).double() / self.judged
@@ -157,7 +147,7 @@ class LeftOut(_OnImages):
 
     def seen(self) -> tuple[Tensor, Tensor]:
         """Training and held-out images without the class."""
-        train, labels, held_out, held_labels = self.split()
+        (train, labels), (held_out, held_labels) = (self.images()[part] for part in ("train", "validation"))
         return train[labels != self.left_out], held_out[held_labels != self.left_out]
 
     def train(self, run: Run) -> dict[str, Tensor]:
@@ -166,7 +156,7 @@ class LeftOut(_OnImages):
 
     def evaluate(self, weights: Mapping[str, Tensor], run: Run) -> dict[str, float]:
         _, energy = self.restore(weights)
-        test, labels = _split(self.data_set, "test")
+        test, labels = self.images()["test"]
         strange = labels == self.left_out
         with torch.no_grad():
             scores = {"auprc": average_precision(energy(test), strange)}
@@ -250,7 +240,7 @@ class Stacked(_OnImages):
         return torch.cat([images[rows], images[others[0]], images[others[1]]], 1)
 
     def train(self, run: Run) -> dict[str, Tensor]:
-        train, _, held_out, _ = self.split()
+        (train, _), (held_out, _) = (self.images()[part] for part in ("train", "validation"))
         train, held_out = run.to_device(train, torch.cat([held_out, held_out.roll(1, 0), held_out.roll(2, 0)], 1))
         generator, energy = self.play(run, train, held_out)
         return _named(generator=generator, energy=energy)

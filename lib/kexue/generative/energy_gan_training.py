@@ -98,15 +98,10 @@ class EnergyGAN(Experiment):
             held_out: images ``(N, colours, 28, 28)`` whose energy is watched.
         """
         game = Game(self, run)
-        batches = run.batches(len(images), self.batch)
-        order: dict[int, Tensor] = {}
+        rows_of = run.batches(len(images), self.batch).by_step(images.device)
 
         def step(number: int) -> dict[str, Tensor]:
-            epoch, place = divmod(number - 1, batches.per_epoch)
-            if epoch not in order:
-                order.clear()
-                order[epoch] = batches.epoch(epoch).to(images.device)
-            return game.step(number, self.real(images, order[epoch][place], run))
+            return game.step(number, self.real(images, rows_of(number), run))
 
         def watch(number: int) -> dict[str, float]:
             with torch.no_grad():

@@ -14,7 +14,6 @@ import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -32,9 +31,10 @@ from kexue.mathematics.activations_training import (
     losses,
     net_of,
     nets_of,
-    standardised,
 )
 from kexue.training import Experiment, fit, register
+from kexue.training.pictures import parted, standardised, told
+from kexue.training.rates import line
 
 if TYPE_CHECKING:
     from kexue.records import Record
@@ -117,22 +117,13 @@ class DepthStudy(Experiment):
         return dataclasses.replace(self, kind="dense", activations=six, depths=(8, 32), **sizes)
 
     def data(self) -> dict[str, Any]:
-        about = datasets.info(self.data_set)
-        train = self.pictures or about.splits["train"] - self.validation
-        used = f"{train:,} for training, {self.validation:,} for validation, {about.splits['test']:,} for the test"
-        return {"name": about.name, "title": about.title, "version": about.version, "sha256": about.sha256, "used": used}
+        return told(self.data_set, self.validation, training=self.pictures)
 
     def pictures_of(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Standardised pictures ``(N, height, width)`` and labels ``(N,)``: ``train``, ``validation``, ``test``."""
-        (images, labels), (tests, answers) = (_pictures(self.data_set, split) for split in ("train", "test"))
-        rest = len(images) - self.validation
-        used = slice(0, self.pictures or rest)
-        like = images[used]
-        return {
-            "train": (standardised(like, like, self.pool), labels[used]),
-            "validation": (standardised(images[rest:], like, self.pool), labels[rest:]),
-            "test": (standardised(tests, like, self.pool), answers),
-        }
+        parts = parted(self.data_set, self.validation, training=self.pictures)
+        like, _ = parts["train"]
+        return {name: (standardised(images, like, self.pool), labels) for name, (images, labels) in parts.items()}
 
     def fresh(self, seed: int, pixels: int) -> list[PlainNets]:
         """The stacks with the weights they begin with; ``pixels`` is the number of a picture's pixels."""
@@ -141,7 +132,7 @@ class DepthStudy(Experiment):
 
     def rate_at(self, step: int, steps: int) -> float:
         """Learning rate at a step, from the first to the last."""
-        return self.rate * (1 - (1 - self.end) * (step - 1) / max(steps - 1, 1))
+        return self.rate * line(step, steps, end=self.end)
 
     def train(self, run: Run) -> dict[str, Tensor]:
         if run.world > 1:
@@ -152,16 +143,12 @@ class DepthStudy(Experiment):
         everything = torch.nn.ModuleList(stacks).to(images.device)
         optimizer = torch.optim.Adam(everything.parameters(), lr=self.rate, fused=True)
         batches = run.batches(len(images), self.batch)
+        rows_of = batches.by_step(images.device)
         steps = self.epochs * batches.per_epoch
-        order: dict[int, Tensor] = {}
 
         # --8<-- [start:step]
         def step(number: int) -> dict[str, Tensor]:
-            epoch, place = divmod(number - 1, batches.per_epoch)
-            if epoch not in order:
-                order.clear()
-                order[epoch] = batches.epoch(epoch).to(images.device)
-            rows = order[epoch][place]
+            rows = rows_of(number)
             optimizer.param_groups[0]["lr"] = self.rate_at(number, steps)
             optimizer.zero_grad()
             total = torch.zeros((), device=images.device)
@@ -209,13 +196,6 @@ def apart(weights: Mapping[str, Tensor]) -> dict[str, PlainNets]:
         name, part = key.split(".")
         by_net.setdefault(name, {})[part] = w
     return {name: PlainNets.put_together({name: parts}) for name, parts in by_net.items()}
-
-
-@cache
-def _pictures(data_set: str, split: str) -> tuple[Tensor, Tensor]:
-    """Pictures and labels of a split; kept, and nobody writes to them."""
-    found = datasets.load(data_set, split=split)
-    return found.images, found.labels
 
 
 EXPERIMENTS = register(

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from kexue.mathematics.activations import activation, gain
 
-__all__ = ["GAINS", "KINDS", "NORMS", "Net", "PlainNets", "correct", "gradient_ratio", "losses", "net_of", "nets_of", "standardised"]
+__all__ = ["GAINS", "KINDS", "NORMS", "Net", "PlainNets", "correct", "gradient_ratio", "losses", "net_of", "nets_of"]
 
 GAINS = ("one", "own")  # weights N(0, 1/fan-in), or times the activation's own gain
 NORMS = ("none", "batch")
@@ -245,20 +245,3 @@ def gradient_ratio(nets: PlainNets, images: Tensor, labels: Tensor) -> Tensor:
 
 
 # --8<-- [end:gradient]
-
-
-def standardised(images: Tensor, like: Tensor, pool: int = 1) -> Tensor:
-    """Pictures as numbers of mean 0 at each pixel and of variance 1 over all pixels, both measured on the pictures `like`.
-
-    Args:
-        images: ``(N, height, width)``, bytes or numbers.
-        like: training pictures ``(M, height, width)``.
-        pool: side of the squares that are averaged first.
-    """
-
-    def small(pictures: Tensor) -> Tensor:
-        return F.avg_pool2d(pictures.float()[:, None], pool)[:, 0] if pool > 1 else pictures.float()
-
-    seen = small(like)
-    mean = seen.mean(0)
-    return (small(images) - mean) / (seen - mean).square().mean().sqrt()

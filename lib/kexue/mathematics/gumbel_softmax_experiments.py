@@ -10,10 +10,8 @@ the steps was given up because ReinMax did not recover from it: with hardly any 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -22,6 +20,8 @@ from torch import Tensor
 from kexue import datasets
 from kexue.mathematics.gumbel_softmax_vae import ESTIMATORS, Baseline, DiscreteVAE, negative_elbo, score
 from kexue.training import Experiment, fit, register
+from kexue.training.pictures import parted, told
+from kexue.training.rates import half_cosine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,15 +89,12 @@ class CategoricalVAE(Experiment):
         return dataclasses.replace(self, steps=5000, batch=50)
 
     def data(self) -> dict[str, Any]:
-        about = datasets.info(self.data_set)
-        train = about.splits["train"] - self.validation
-        used = f"{train:,} for training, {self.validation:,} for validation, {about.splits['test']:,} for the test"
-        return {"name": about.name, "title": about.title, "version": about.version, "sha256": about.sha256, "used": used}
+        return told(self.data_set, self.validation)
 
     def images(self) -> dict[str, Tensor]:
         """Images as rows of 784 grey values in [0, 1]: ``train``, ``validation``, ``test``."""
-        rows = _pixels(self.data_set, "train")
-        return {"train": rows[: -self.validation], "validation": rows[-self.validation :], "test": _pixels(self.data_set, "test")}
+        parts = parted(self.data_set, self.validation)
+        return {name: images.flatten(1).float() / 255 for name, (images, _) in parts.items()}
 
     def model(self, mean: Tensor | None = None, generator: torch.Generator | None = None) -> DiscreteVAE:
         """The network with fresh weights; ``mean`` is the mean training image ``(784,)``."""
@@ -115,7 +112,7 @@ class CategoricalVAE(Experiment):
 
     def rate_at(self, step: int) -> float:
         """Learning rate at a step."""
-        return self.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / self.steps)))
+        return self.rate * half_cosine(step, self.steps, end=0.02)
 
     # --8<-- [end:schedules]
 
@@ -125,18 +122,13 @@ class CategoricalVAE(Experiment):
         bare = self.model(images["train"].mean(0), torch.Generator().manual_seed(run.seed))
         model, optimizer = run.setup(bare, torch.optim.Adam(bare.parameters(), lr=self.rate, fused=True))
         baseline = Baseline().to(run.fabric.device)
-        batches = run.batches(len(train), self.batch)
+        rows_of = run.batches(len(train), self.batch).by_step(train.device)
         model.mark_forward_method("encode")
         model.mark_forward_method("decode")
-        order: dict[int, Tensor] = {}
 
         # --8<-- [start:step]
         def step(number: int) -> dict[str, Tensor]:
-            epoch, place = divmod(number - 1, batches.per_epoch)
-            if epoch not in order:
-                order.clear()
-                order[epoch] = batches.epoch(epoch).to(train.device)
-            x = train[order[epoch][place]]  # (B, 784)
+            x = train[rows_of(number)]  # (B, 784)
             optimizer.param_groups[0]["lr"] = self.rate_at(number)
             loss, bound = negative_elbo(
                 self.estimator,
@@ -183,12 +175,6 @@ class CategoricalVAE(Experiment):
         model = self.model()
         model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
         return model.eval()
-
-
-@cache
-def _pixels(data_set: str, split: str) -> Tensor:
-    """Images of a split as rows of grey values; kept, for the runs of one process share them and none writes to them."""
-    return datasets.load(data_set, split=split).images.flatten(1).float() / 255
 
 
 def _experiment(short: str, data_set: str, held_out: int, estimator: str) -> CategoricalVAE:

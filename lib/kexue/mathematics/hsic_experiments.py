@@ -12,7 +12,6 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -20,9 +19,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kexue import datasets
-from kexue.mathematics.activations_training import standardised
 from kexue.mathematics.hsic_training import Readout, ReluNet, bottleneck_losses, fit_readout, shares
 from kexue.training import Experiment, fit, register
+from kexue.training.pictures import parted, standardised, told
+from kexue.training.rates import line
 
 if TYPE_CHECKING:
     from kexue.records import Metric, Record
@@ -79,18 +79,13 @@ class Bottleneck(Experiment):
         return dataclasses.replace(self, depths=(1, 2, 5, 10), width=128, pictures=7000, epochs=15)
 
     def data(self) -> dict[str, Any]:
-        about = datasets.info(self.data_set)
-        train = self.pictures or about.splits["train"] - self.validation
-        used = f"{train:,} for training, {self.validation:,} for validation, {about.splits['test']:,} for the test"
-        return {"name": about.name, "title": about.title, "version": about.version, "sha256": about.sha256, "used": used}
+        return told(self.data_set, self.validation, training=self.pictures)
 
     def pictures_of(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Standardised pictures ``(N, pixels)`` and labels ``(N,)``: ``train``, ``validation``, ``test``."""
-        (images, labels), (tests, answers) = (_pictures(self.data_set, split) for split in ("train", "test"))
-        rest = len(images) - self.validation
-        used = slice(0, self.pictures or rest)
-        parts = {"train": (images[used], labels[used]), "validation": (images[rest:], labels[rest:]), "test": (tests, answers)}
-        return {name: (standardised(x, images[used]).flatten(1), y) for name, (x, y) in parts.items()}
+        parts = parted(self.data_set, self.validation, training=self.pictures)
+        like, _ = parts["train"]
+        return {name: (standardised(x, like).flatten(1), y) for name, (x, y) in parts.items()}
 
     @property
     def classes(self) -> int:
@@ -103,7 +98,7 @@ class Bottleneck(Experiment):
 
     def rate_at(self, step: int, steps: int) -> float:
         """Learning rate at a step, from the first to the last."""
-        return self.rate * (1 - (1 - self.end) * (step - 1) / max(steps - 1, 1))
+        return self.rate * line(step, steps, end=self.end)
 
     def train(self, run: Run) -> dict[str, Tensor]:
         if run.world > 1:
@@ -116,16 +111,12 @@ class Bottleneck(Experiment):
         nets = torch.nn.ModuleDict({"hsic": deep, **ends})
         optimizer = torch.optim.Adam([*nets.parameters(), *heads.parameters()], lr=self.rate, fused=True)
         batches = run.batches(len(x), self.batch)
+        rows_of = batches.by_step(x.device)
         steps = self.epochs * batches.per_epoch
-        order: dict[int, Tensor] = {}
 
         # --8<-- [start:step]
         def step(number: int) -> dict[str, Tensor]:
-            epoch, place = divmod(number - 1, batches.per_epoch)
-            if epoch not in order:
-                order.clear()
-                order[epoch] = batches.epoch(epoch).to(x.device)
-            rows = order[epoch][place]
+            rows = rows_of(number)
             optimizer.param_groups[0]["lr"] = self.rate_at(number, steps)
             own = bottleneck_losses(deep(x[rows], apart=True), x[rows], y[rows], beta=self.beta, sigma=self.sigma)  # (L,)
             found = {name: F.cross_entropy(heads[name](net(x[rows])[-1]), y[rows]) for name, net in ends.items()}
@@ -202,13 +193,6 @@ class Bottleneck(Experiment):
                 net.load_state_dict(state)
                 nets[name] = net.requires_grad_(False)
         return nets, readouts
-
-
-@cache
-def _pictures(data_set: str, split: str) -> tuple[Tensor, Tensor]:
-    """Pictures and labels of a split; kept, and nobody writes to them."""
-    found = datasets.load(data_set, split=split)
-    return found.images, found.labels
 
 
 EXPERIMENTS = register(

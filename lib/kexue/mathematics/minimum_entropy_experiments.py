@@ -9,7 +9,6 @@ The window of five was never varied. The test lines are looked at once.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +21,7 @@ from kexue import datasets
 from kexue.mathematics import minimum_entropy_words as words
 from kexue.mathematics.minimum_entropy import conditional_entropy, distance_logits, pmi, sgns_loss
 from kexue.training import Experiment, fit, register
+from kexue.training.rates import half_cosine
 
 if TYPE_CHECKING:
     from kexue.records import Record
@@ -87,7 +87,7 @@ class Words(Experiment):
     def data(self) -> dict[str, Any]:
         about = datasets.info(self.data_set)
         used = ", ".join(f"{about.splits[split]:,} lines for {split}" for split in ("train", "validation", "test"))
-        return {"name": about.name, "title": about.title, "version": about.version, "sha256": about.sha256, "used": used}
+        return about.in_a_record(used)
 
     def table(self, split: str) -> Tensor:
         """Pair counts ``(N, N)`` of a split, over the vocabulary of the training lines."""
@@ -105,23 +105,19 @@ class Words(Experiment):
         bare = Vectors(self.size, self.n, tied=self.way in ("tied", "distance"), spread=self.spread, seed=run.seed)
         model, optimizer = run.setup(bare, torch.optim.Adam(bare.parameters(), lr=self.rate, fused=True))
         batches = run.batches(self.size, self.batch)
+        rows_of = batches.by_step(counts.device)
         steps = self.epochs * batches.per_epoch
         part = counts.sum() * (self.batch // run.world) / self.size  # pairs in a batch, on average
-        order: dict[int, Tensor] = {}
 
         # --8<-- [start:step]
         def step(number: int) -> dict[str, Tensor]:
-            epoch, place = divmod(number - 1, batches.per_epoch)
-            if epoch not in order:
-                order.clear()
-                order[epoch] = batches.epoch(epoch).to(counts.device)
-            rows = order[epoch][place]
+            rows = rows_of(number)
             scores, seen = model(self.way, rows), counts[rows]  # (B, N) each
             if self.way == "sgns":
                 loss = sgns_loss(seen, scores, negatives=self.negatives, noise=popularity) * seen.sum() / part
             else:
                 loss = words.row_cost(seen, scores) / part
-            optimizer.param_groups[0]["lr"] = self.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * number / steps)))
+            optimizer.param_groups[0]["lr"] = self.rate * half_cosine(number, steps, end=0.02)
             optimizer.zero_grad()
             run.fabric.backward(loss)
             optimizer.step()

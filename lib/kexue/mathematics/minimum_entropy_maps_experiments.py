@@ -76,11 +76,6 @@ def rescaled(joint: Tensor, z: Tensor, *, alpha: float, normaliser: maps.Normali
     return float(scales[costs.index(min(costs))]) * z
 
 
-def _origin(name: str) -> dict[str, Any]:
-    about = datasets.info(name)
-    return {"name": about.name, "title": about.title, "version": about.version, "sha256": about.sha256}
-
-
 @dataclass(frozen=True)
 class DigitMaps(Experiment):
     """Six hundred digits on five maps: principal plane, SNE, the post's form of t-SNE, t-SNE, and t-SNE by scikit-learn.
@@ -102,7 +97,7 @@ class DigitMaps(Experiment):
         return f"{self.points} digits on five maps"
 
     def data(self) -> dict[str, Any]:
-        return {**_origin("digits"), "used": f"{self.points} of 1,797 digits, another choice for each seed"}
+        return datasets.info("digits").in_a_record(f"{self.points} of 1,797 digits, another choice for each seed")
 
     def train(self, run: Run) -> dict[str, Tensor]:
         from sklearn.manifold import TSNE
@@ -167,7 +162,7 @@ class Morph(Experiment):
         return tuple((nu + 1) / 2 if nu else math.inf for nu in self.freedoms)
 
     def data(self) -> dict[str, Any]:
-        return {**_origin("digits"), "used": f"{self.points} of 1,797 digits"}
+        return datasets.info("digits").in_a_record(f"{self.points} of 1,797 digits")
 
     def train(self, run: Run) -> dict[str, Tensor]:
         run.steps = 2 * len(self.perplexities) * (self.steps + (len(self.alphas) - 1) * (self.steps // 4))

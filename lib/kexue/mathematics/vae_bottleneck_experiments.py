@@ -8,7 +8,6 @@ nothing. The full settings (convolutions, wider codes, many more epochs) are mea
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -32,13 +31,14 @@ from kexue.mathematics.vae_bottleneck_training import (
     relabelled,
 )
 from kexue.training import Experiment, fit, register
+from kexue.training.pictures import parted, told
+from kexue.training.rates import half_cosine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kexue.records import Record
     from kexue.training import Run
-    from kexue.training.batches import Batches
 
 JUDGE_SEED = 20181127  # of the noise and the false labels
 CLASSES = 10
@@ -76,20 +76,16 @@ class Digits(Experiment):
             raise ValueError(f"prices must be different numbers of at least 0, at least one, got {self.prices}")
 
     def data(self) -> dict[str, Any]:
-        about = datasets.info(self.data_set)
-        train = about.splits["train"] - self.validation
-        used = f"{train:,} for training, {self.validation:,} for validation, {about.splits['test']:,} for the test"
-        return {"name": about.name, "title": about.title, "version": about.version, "sha256": about.sha256, "used": used}
+        return told(self.data_set, self.validation)
 
     def images(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Rows of 784 grey values in [0, 1] with labels: ``train``, ``validation``, ``test``."""
-        x, y = _pixels(self.data_set, "train")
-        cut = len(x) - self.validation
-        return {"train": (x[:cut], y[:cut]), "validation": (x[cut:], y[cut:]), "test": _pixels(self.data_set, "test")}
+        parts = parted(self.data_set, self.validation)
+        return {name: (images.flatten(1).float() / 255, labels) for name, (images, labels) in parts.items()}
 
     def rate_at(self, step: int, steps: int) -> float:
         """Learning rate at a step of so many."""
-        return self.rate * min(1.0, 20 * step / steps) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        return self.rate * min(1.0, 20 * step / steps) * half_cosine(step, steps, end=0.02)
 
     def members(self, generator: torch.Generator | None = None) -> Sequence[nn.Module]:
         """The networks with fresh weights, one for each price."""
@@ -103,30 +99,10 @@ class Digits(Experiment):
 
 
 @cache
-def _pixels(data_set: str, split: str) -> tuple[Tensor, Tensor]:
-    """Images of a split as rows of grey values, and labels; kept, for the runs of one process share them and none writes to them."""
-    found = datasets.load(data_set, split=split)
-    return found.images.flatten(1).float() / 255, found.labels
-
-
-@cache
 def _linear(data_set: str, validation: int) -> LinearCodes:
     """The linear codes that runs on a data set are compared with, on its test images."""
-    return LinearCodes.fitted(_pixels(data_set, "train")[0][:-validation], _pixels(data_set, "test")[0])
-
-
-class _Order:
-    """The rows of each step's batch; keeps the order of one epoch."""
-
-    def __init__(self, batches: Batches) -> None:
-        self.batches, self.epoch = batches, -1
-        self.rows = torch.empty(0)
-
-    def __call__(self, number: int) -> Tensor:
-        epoch, place = divmod(number - 1, self.batches.per_epoch)
-        if epoch != self.epoch:
-            self.epoch, self.rows = epoch, self.batches.epoch(epoch)
-        return self.rows[place]
+    images = Digits("of/images", data_set=data_set, prices=(1.0,), validation=validation).images()
+    return LinearCodes.fitted(images["train"][0], images["test"][0])
 
 
 def _named(metric: str, price: float) -> str:
@@ -180,13 +156,14 @@ class RateDistortion(Digits):
             member.begin(mean, heights, directions, self.level(price))
         bare = Bank(members)
         bank, optimizer = run.setup(bare, torch.optim.Adam(bare.parameters(), lr=self.rate, fused=True))
-        order = _Order(run.batches(len(train), self.batch))
-        steps = self.epochs * order.batches.per_epoch
+        batches = run.batches(len(train), self.batch)
+        rows_of = batches.by_step(train.device)
+        steps = self.epochs * batches.per_epoch
         prices = torch.tensor(self.prices, device=train.device)
 
         # --8<-- [start:rd-step]
         def step(number: int) -> dict[str, Tensor]:
-            x = train[order(number).to(train.device)]
+            x = train[rows_of(number)]
             noise = run.share(torch.randn(self.batch, self.latents, generator=run.shared, device=x.device))
             rate, error = torch.stack(bank(x, noise)).float().mean(-1).T  # (prices,) each
             loss = (error / (2 * self.noise) + prices * rate).sum()
@@ -271,12 +248,13 @@ class Vib(Digits):
         members = self.members(torch.Generator().manual_seed(run.seed))
         bare = Bank(members)
         bank, optimizer = run.setup(bare, torch.optim.Adam(bare.parameters(), lr=self.rate, fused=True))
-        order = _Order(run.batches(len(train), self.batch))
-        steps = self.epochs * order.batches.per_epoch
+        batches = run.batches(len(train), self.batch)
+        rows_of = batches.by_step(train.device)
+        steps = self.epochs * batches.per_epoch
 
         # --8<-- [start:vib-step]
         def step(number: int) -> dict[str, Tensor]:
-            rows = order(number).to(train.device)
+            rows = rows_of(number)
             noise = run.share(torch.randn(self.batch, self.code, generator=run.shared, device=train.device))
             found = bank(train[rows], noise)
             parts = zip(self.prices, found, strict=True)

@@ -197,11 +197,11 @@ class Learner:
         self.model = CodeNet(setting, hidden=hidden, code=code, generator=self.generator)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=setting.decay, fused=True)
         self.batches = Batches(len(self.images), batch, seed)
+        self.rows_of = self.batches.by_step(self.images.device)
 
     def step(self, number: int) -> Tensor:
         """The optimisation step of a number, from 1 on; returns its loss."""
-        epoch, place = divmod(number - 1, self.batches.per_epoch)
-        rows = self.batches.epoch(epoch)[place].to(self.images.device)
+        rows = self.rows_of(number)
         loss = self.model.loss(self.images[rows], self.labels[rows], self.generator)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)

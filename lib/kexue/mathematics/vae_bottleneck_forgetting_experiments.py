@@ -71,7 +71,7 @@ class Forgetting(Experiment):
         about = datasets.info("digits")
         rest = about.count - self.examples - self.validation
         used = f"{self.examples:,} for training, {self.validation:,} for validation, {rest:,} for the test"
-        return {"name": about.name, "title": about.title, "version": about.version, "sha256": about.sha256, "used": used}
+        return about.in_a_record(used)
 
     def train(self, run: Run) -> dict[str, Tensor]:
         if run.world > 1:

@@ -78,7 +78,7 @@ class Reviews(Experiment):
         about = datasets.info(DATA)
         train, validation, test = about.splits.values()
         used = f"{train:,} for training, {validation:,} for validation, {test:,} for the test"
-        return {"name": about.name, "title": about.title, "version": about.version, "sha256": about.sha256, "used": used}
+        return about.in_a_record(used)
 
     def model(self, generator: torch.Generator | None = None) -> ReviewNet:
         """The network with fresh weights."""
@@ -97,15 +97,11 @@ class Reviews(Experiment):
         model = self.model(run.generator)
         optimizer = torch.optim.Adam(model.parameters(), lr=self.rate, fused=True)
         batches = run.batches(len(labels), self.batch)
-        order: dict[int, Tensor] = {}
+        rows_of = batches.by_step(lengths.device, arranged=lambda rows: by_length(rows, lengths))
 
         # --8<-- [start:step]
         def step(number: int) -> dict[str, Tensor]:
-            epoch, place = divmod(number - 1, batches.per_epoch)
-            if epoch not in order:
-                order.clear()
-                order[epoch] = by_length(batches.epoch(epoch).to(lengths.device), lengths)
-            rows = order[epoch][place]
+            rows = rows_of(number)
             loss = model.loss(characters[rows], lengths[rows], labels[rows], run.generator)
             optimizer.zero_grad()
             run.fabric.backward(loss)

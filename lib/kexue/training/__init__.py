@@ -1,9 +1,9 @@
 """The book's trainer: experiments, the loop, states that survive, and the runner that makes records.
 
 The pieces stand alone: :mod:`~kexue.training.loop` trains, :mod:`~kexue.training.state` survives,
-:mod:`~kexue.training.batches` orders the data, :mod:`~kexue.training.progress` shows, :mod:`~kexue.training.registry` finds,
-:mod:`~kexue.training.runner` makes records. Names are imported at first use: a chapter's page that only reads a record
-does not wait for Fabric.
+:mod:`~kexue.training.batches` orders the data, :mod:`~kexue.training.pictures` parts them, :mod:`~kexue.training.rates` lowers the
+rate, :mod:`~kexue.training.progress` shows, :mod:`~kexue.training.registry` finds, :mod:`~kexue.training.runner` makes records.
+Names are imported at first use: a chapter's page that only reads a record does not wait for Fabric.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -52,3 +54,32 @@ class Batches:
         whole = self.order(epoch)[: self.per_epoch * self.size].view(self.per_epoch, self.size)
         share = self.size // self.world
         return whole[:, self.rank * share : (self.rank + 1) * share]
+
+    def by_step(self, device: torch.device | str = "cpu", *, arranged: Callable[[Tensor], Tensor] | None = None) -> Callable[[int], Tensor]:
+        """A function that gives the rows of a step; it keeps the order of one epoch, the last that was asked for.
+
+        Args:
+            device: where the rows are wanted.
+            arranged: what is to be done to the batches of an epoch, on that device: takes and returns ``(per_epoch, size // world)``.
+
+        Returns:
+            A function of the number of the step, from 1 on, with values ``(size // world,)``.
+
+        >>> batches = Batches(count=6, size=2, seed=0)
+        >>> rows = batches.by_step()
+        >>> [rows(step).tolist() for step in (4, 5, 6)] == batches.epoch(1).tolist()
+        True
+        """
+
+        @lru_cache(maxsize=1)
+        def kept(epoch: int) -> Tensor:
+            found = self.epoch(epoch).to(device)
+            return found if arranged is None else arranged(found)
+
+        def rows(step: int) -> Tensor:
+            if step < 1:
+                raise ValueError(f"the first step is 1, got {step}")
+            epoch, place = divmod(step - 1, self.per_epoch)
+            return kept(epoch)[place]
+
+        return rows

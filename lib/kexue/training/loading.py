@@ -46,11 +46,10 @@ class _Keys:
         self.batches, self.first, self.last = batches, first, last
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        rows = self.batches.by_step()
         for step in range(self.first, self.last + 1):
-            epoch, place = divmod(step - 1, self.batches.per_epoch)
-            if place == 0 or step == self.first:
-                order = self.batches.epoch(epoch).tolist()
-            yield [(epoch, index) for index in order[place]]
+            epoch = (step - 1) // self.batches.per_epoch
+            yield [(epoch, index) for index in rows(step).tolist()]
 
     def __len__(self) -> int:
         return self.last - self.first + 1
