@@ -14,6 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from kexue.records import Record
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "book" / "_extensions")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -41,6 +43,39 @@ def in_place_of_pictures(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
         monkeypatch.setattr("kexue.training.pictures.kept", lambda data_set, split: made[split])
 
     return put
+
+
+@pytest.fixture
+def honest_record() -> Callable[..., Record]:
+    """A function that holds a shipped record against its experiment and returns it."""
+    from kexue import records, training
+    from kexue.training.experiment import with_settings
+
+    def held(name: str, *, most_bytes: float, rounding: float | None = None) -> Record:
+        """Check settings, data, seeds and size; and that rounding the weights moved no metric of the first seed by more than `rounding`."""
+        record, experiment = records.load(name), training.find(name)
+        assert record.settings in (experiment.settings(), experiment.small().settings())
+        assert record.waiting_for_gpu == (record.settings != experiment.settings())
+        assert record.data == with_settings(experiment, record.settings).data()
+        assert record.seeds == experiment.seeds
+        assert record.weights_bytes < most_bytes
+        for key, value in record.metrics_of_weights.items() if rounding is not None else ():
+            assert value == pytest.approx(record.metrics[key].seeds[0], abs=rounding), key
+        return record
+
+    return held
+
+
+@pytest.fixture
+def weights_agree() -> Callable[[str], None]:
+    """A function that evaluates shipped weights anew: every metric must be the recorded one within its tolerance."""
+    from kexue import records, training
+
+    def judged(name: str) -> None:
+        for comparison in training.evaluate(records.load(name)):
+            assert comparison.agrees, comparison
+
+    return judged
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from kexue.mathematics.activations_training import (
     net_of,
     nets_of,
 )
-from kexue.records import Metric, load, read_record, shipped
+from kexue.records import Metric, Record, load, read_record, shipped
 from kexue.training import Run, evaluate, train
 from kexue.training.pictures import standardised
 
@@ -422,22 +422,13 @@ def test_every_experiment_is_shipped() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_records_are_honest(name: str) -> None:
-    record = load(name)
-    experiment = next(e for e in EXPERIMENTS if e.name == name)
-    assert record.settings in (experiment.settings(), experiment.small().settings())
-    assert record.waiting_for_gpu == (record.settings != experiment.settings())
-    assert record.seeds == experiment.seeds
-    assert record.data["sha256"] == experiment.data()["sha256"]
-    assert record.weights_bytes < 3e6
-    for key, value in record.metrics_of_weights.items():  # rounding to half precision costs little
-        assert value == pytest.approx(record.metrics[key].seeds[0], abs=0.012), key
+def test_shipped_records_are_honest(name: str, honest_record: Callable[..., Record]) -> None:
+    honest_record(name, most_bytes=3e6, rounding=0.012)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_weights_give_the_recorded_metrics(name: str) -> None:
-    for comparison in evaluate(load(name)):
-        assert comparison.agrees, comparison
+def test_shipped_weights_give_the_recorded_metrics(name: str, weights_agree: Callable[[str], None]) -> None:
+    weights_agree(name)
 
 
 def result(study: str, net: str) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ from kexue.mathematics import hsic_experiments as module
 from kexue.mathematics.hsic import delta_gram, normalised_hsic
 from kexue.mathematics.hsic_experiments import EXPERIMENTS, Bottleneck, accuracies, dependences, restore
 from kexue.mathematics.hsic_training import Readout, ReluNet, bottleneck_losses, dependence, dim_gram, fit_readout, shares
-from kexue.records import load, read_record, shipped
+from kexue.records import Record, load, read_record, shipped
 from kexue.training import Run, evaluate, train
 from kexue.training.pictures import standardised
 
@@ -337,22 +336,13 @@ def test_every_experiment_is_shipped() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_records_are_honest(name: str) -> None:
-    record = load(name)
-    experiment = next(e for e in EXPERIMENTS if e.name == name)
-    assert record.settings in (experiment.settings(), experiment.small().settings())
-    assert record.waiting_for_gpu == (record.settings != experiment.settings())
-    assert record.seeds == experiment.seeds
-    assert record.data["sha256"] == dataclasses.replace(experiment).data()["sha256"]
-    assert record.weights_bytes < 4e6
-    for key, value in record.metrics_of_weights.items():  # rounding the readout to half precision costs little
-        assert value == pytest.approx(record.metrics[key].seeds[0], abs=0.004), key
+def test_shipped_records_are_honest(name: str, honest_record: Callable[..., Record]) -> None:
+    honest_record(name, most_bytes=4e6, rounding=0.004)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_weights_give_the_recorded_metrics(name: str) -> None:
-    for comparison in evaluate(load(name)):
-        assert comparison.agrees, comparison
+def test_shipped_weights_give_the_recorded_metrics(name: str, weights_agree: Callable[[str], None]) -> None:
+    weights_agree(name)
 
 
 @pytest.mark.parametrize(("name", "behind"), [("mnist", 0.011), ("fashion", 0.008)])

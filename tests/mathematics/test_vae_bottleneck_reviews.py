@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -320,15 +320,11 @@ def test_five_runs_that_differ_in_nothing_but_the_reader() -> None:
     assert EXPERIMENTS[3].title == "praise or blame in Chinese reviews, VIB, λ = 0.1, as in the post"
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
-def test_shipped_records_are_honest(experiment: Reviews) -> None:
-    record = load(experiment.name)
-    assert record.seeds == (0, 1, 2, 3, 4)
-    assert record.settings == experiment.small().settings()
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_records_are_honest(name: str, honest_record: Callable[..., Record]) -> None:
+    record = honest_record(name, most_bytes=500_000)
     assert record.waiting_for_gpu
     assert record.note == "The full settings have length 200, filters 250, epochs 5."
-    assert record.data["sha256"] == datasets.info("reviews-zh").sha256
-    assert record.weights_bytes < 500_000
     assert record.metrics["val_accuracy"].seeds == pytest.approx([1 - min(errors) for errors in record.curve["val_error"]], abs=1e-9)
     assert record.metrics["accuracy"].std < 0.01
 
@@ -365,6 +361,5 @@ def test_simpler_readers_of_the_same_reviews() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_shipped_weights_give_the_recorded_metrics(name: str) -> None:
-    for compared in evaluate(load(name)):
-        assert compared.agrees, compared
+def test_shipped_weights_give_the_recorded_metrics(name: str, weights_agree: Callable[[str], None]) -> None:
+    weights_agree(name)
