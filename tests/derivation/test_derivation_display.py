@@ -150,3 +150,12 @@ def test_style_sheet_hard_codes_no_colours_without_variables() -> None:
     assert "overflow-x: auto" in css
     for colour in re.findall(r"#[0-9a-fA-F]{3,6}", css):
         assert re.search(rf"var\(--pst[^;]*{colour}\)", css)
+
+
+def test_sides_that_are_written_alike_are_shown_once() -> None:
+    """SymPy may bring what a step equals into the form that the step claims; the page then shows the value, not a tautology."""
+    d = Derivation("alike")
+    d.equal(a * b, to=4 * (-a / 2) * (-b / 2), reason="four times a product of halves")
+    assert d.verify().kinds == {"symbolic": 1}
+    formula = re.findall(r"\\displaystyle (.*?)\\\)", d.show()._repr_mimebundle_()["text/html"])
+    assert formula == ["a b"]

@@ -9,6 +9,7 @@ import sympy as sp
 import torch
 
 from kexue.derivation import Derivation
+from kexue.mathematics import hsic
 from kexue.mathematics import hsic_derivations as derivations
 from kexue.mathematics import hsic_laws as laws
 
@@ -47,3 +48,13 @@ def test_the_proved_table_is_that_of_the_library() -> None:
     proved = _step("sum", derivations.two_by_two).subs({p: 0.4, q: 0.1, r: 0.2})
     table = torch.tensor([[0.4, 0.1], [0.2, 0.3]], dtype=torch.float64)
     assert abs(float(proved) - float(laws.table_hsic(table))) < 1e-15
+
+
+def test_kernels_collect_all_squared_covariances() -> None:
+    """What the derivation shows for two eigenfunctions and two values, with more of both: the library's number is the weighted sum."""
+    draw = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(40, size, generator=draw, dtype=torch.float64) for size in (3, 4))  # values of eigenfunctions
+    alpha, beta = (torch.rand(size, generator=draw, dtype=torch.float64) for size in (3, 4))
+    covariance = (x - x.mean(0)).T @ (y - y.mean(0)) / 40
+    collected = hsic.hsic_biased((x * alpha) @ x.T, (y * beta) @ y.T)
+    assert abs(float(collected - alpha @ covariance.square() @ beta)) < 1e-12

@@ -64,10 +64,14 @@ def explanation(verdict: Verdict) -> str:
 
 
 def sides(line: Line) -> tuple[sp.Basic | None, sp.Basic]:
-    """What stands left and right of the relation sign; nothing on the left where the line continues the one above."""
-    if line.left is None and isinstance(line.right, sp.Equality):
-        return line.right.lhs, line.right.rhs
-    return line.left, line.right
+    """What stands left and right of the relation sign.
+
+    Nothing on the left where the line continues the one above, and where SymPy writes both sides alike: a value need not be shown twice.
+    """
+    left, right = line.left, line.right
+    if left is None and isinstance(right, sp.Equality):
+        left, right = right.lhs, right.rhs
+    return (None if left == right and line.relation == "=" else left), right
 
 
 def follows(step: Step) -> str:

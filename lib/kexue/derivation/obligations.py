@@ -108,7 +108,7 @@ def check_limit(claim: LimitClaim, sampling: Sampling) -> Verdict:
         return Verdict("symbolic", how="the limit that SymPy finds; no contradiction close to the place")
     if undecided or points == 0:
         return Verdict("undecided", points=points, how="the values come too slowly, or not at all, to the limit")
-    return Verdict("digits", int(least), points, how=f"the expression within 10^-{exponents[-1]} of the place, at random points")
+    return Verdict("digits", int(least), points, how=f"the expression within 1e-{exponents[-1]} of the place, at random points")
 
 
 @dataclass(frozen=True)

@@ -86,45 +86,48 @@ def rao_blackwell() -> Derivation:
 
 def reinmax_quadratic() -> Derivation:
     """ReinMax is unbiased for every quadratic function; straight-through differentiates the function at the mean."""
-    a = [[sp.Symbol(f"a{min(i, j) + 1}{max(i, j) + 1}", real=True) for j in range(3)] for i in range(3)]
-    flat = sorted({s for row in a for s in row}, key=str)
+    a11, a12, a22 = sp.symbols("a11 a12 a22", real=True)
     t = sp.Symbol("t", positive=True)
-    g = sp.symbols("g1:3", real=True)
-    box = {**SIMPLEX, t: (0.1, 0.9), **{s: (-2, 2) for s in (*flat, *g)}}
-    d = Derivation("reinmax-quadratic", "ReinMax on a quadratic f", domain=box, where=[P1 + P2 < 1])
+    g1, g2, s = sp.symbols("g1 g2 s", real=True)
+    box = {**SIMPLEX, t: (0.1, 0.9), **{x: (-2, 2) for x in (g1, g2, s, a11, a12, a22)}}
+    d = Derivation("reinmax-quadratic", "ReinMax on a quadratic f", domain=box)
     d.integrates(
-        (g[0] + g[1]) / 2,
-        g[0] + t * (g[1] - g[0]),
+        (g1 + g2) / 2,
+        g1 + t * (g2 - g1),
         (t, 0, 1),
         name="trapezoid",
         reason="Along the edge from $e_j$ to $e_i$ the slope of a quadratic runs straight from $g_1$ to $g_2$: the difference "
         "$f(e_i)-f(e_j)$ is the mean "
         "of the slopes at the two ends, and the trapezoidal rule is exact",
     )
-    corner = [a[i][i] / 2 for i in range(3)]  # f(e_i) for f = y^T A y / 2; a linear term can be absorbed, as coordinates sum to 1
-    gradient = [[a[j][i] for j in range(3)] for i in range(3)]  # of f at e_i
-    exact = P[0] * (corner[0] - sum(p * v for p, v in zip(P, corner, strict=True)))
 
-    def mean(row: list[list[sp.Expr]]) -> sp.Expr:
-        """The mean over the draw of (first row of the Jacobian used for draw i) times the gradient at corner i."""
-        return sum(P[i] * sum(row[i][j] * gradient[i][j] for j in range(3)) for i in range(3))
+    def pretended(first: sp.Expr, drawn: sp.Expr) -> sp.Expr:
+        """First row of 2 J(q) - J(p)/2 times g, with q = (p + D)/2: q_1 is ``first``, and D takes the entry ``drawn`` of g."""
+        return 2 * first * (g1 - (s + drawn) / 2) - P1 * (g1 - s) / 2
 
-    half = [tuple((P[j] + int(j == i)) / 2 for j in range(3)) for i in range(3)]
     d.equal(
-        exact,
-        to=mean([[2 * q - r / 2 for q, r in zip(_row(half[i]), _row(P), strict=True)] for i in range(3)]),
-        name="unbiased",
-        reason="With $f=\\frac12y^\\top Ay$, the mean over the draw $D$ of $(2J(\\tfrac{p+D}2)-\\tfrac12J(p))\\nabla f(D)$ is "
-        "$p_1(f(e_1)-\\sum p_if(e_i))$, "
-        "the exact derivative in $o_1$",
+        P1 * (g1 - g2) / 2,
+        to=pretended(P1 / 2, g2),
+        name="loser",
+        reason="Multiply the first row of $2J(\\tfrac{p+D}2)-\\tfrac12J(p)$ by $g=\\nabla f(D)$, with $s=\\sum_ip_ig_i$. If class 2 is "
+        "drawn, what remains is half of $p_1$ times the slope along the edge from $e_2$ to $e_1$, at its end $e_2$; so for every class "
+        "but the first",
     )
-    at_mean = [sum(a[j][i] * P[i] for i in range(3)) for j in range(3)]
     d.equal(
-        sum(q * g for q, g in zip(_row(P), at_mean, strict=True)),
-        to=mean([_row(P)] * 3),
+        (g1 - s) / 2,
+        to=pretended((P1 + 1) / 2, g1),
+        name="winner",
+        reason="If class 1 is drawn: half of the mean, with weights $p_i$, of the slopes along the edges from $e_i$ to $e_1$, at their "
+        "end $e_1$. Average over the draws: each edge meets both of its ends with the weight $\\frac12p_1p_i$, and by the trapezoidal rule "
+        "the mean is $p_1\\sum_ip_i(f(e_1)-f(e_i))$, the exact derivative in $o_1$",
+    )
+    slopes = (a11 - a12, a12 - a22)  # of f = y^T A y / 2 along the edge, at e_1 and at e_2
+    d.equal(
+        P1 * (1 - P1) * ((a11 * P1 + a12 * (1 - P1)) - (a12 * P1 + a22 * (1 - P1))),
+        to=P1 * (1 - P1) * (P1 * slopes[0] + (1 - P1) * slopes[1]),
         name="mean-field",
-        reason="Straight-through instead has as its mean $J(p)\\nabla f(p)$, the derivative of $f(\\E D)$: the right answer to "
-        "another question",
+        reason="Straight-through instead, here for two classes and $f=\\frac12y^\\top Ay$, has as its mean $J(p)\\nabla f(p)$, the "
+        "derivative of $f(\\E D)$: the right answer to another question",
     )
     return d
 

@@ -53,7 +53,7 @@ def bias() -> Derivation:
     )
     root = 1 / sp.sqrt(5)
     d.equal(
-        (1 - root) ** 2 / (n - 1),
+        (6 - 2 * sp.sqrt(5)) / (5 * (n - 1)),
         to=mean.value.subs({a: 1, e: 1, b: root, g: root}),
         name="value",
         reason="With $s=1$ and $k(x,x)=1$: about $0.3056/(n-1)$",
@@ -163,17 +163,15 @@ def normal_pair() -> Derivation:
 
 
 def bandwidth_limits() -> Derivation:
-    """A very wide kernel knows the covariance alone, a very narrow one nothing at all; shown for three observations."""
-    x = sp.symbols("x1:4", real=True)
+    """A very wide kernel knows the covariance alone, a very narrow one nothing at all; the mean of products is shown for n = 3."""
+    x1, x2, m = sp.symbols("x1 x2 m", real=True)
+    u, v = sp.symbols("u1:4", real=True), sp.symbols("v1:4", real=True)
     t = sp.Symbol("t", positive=True)
-    d = Derivation("bandwidth-limits", "Wide is covariance, narrow is nothing", domain={**{s: (-1.5, 1.5) for s in x}, t: (0.1, 2)})
-    n = 3
-    j = sp.eye(n) - sp.ones(n, n) / n
-    square = sp.Matrix(n, n, lambda i, m: (x[i] - x[m]) ** 2)
-    mean = sum(x) / n
-    d.limit(
-        -((x[0] - x[1]) ** 2) / 2,
-        of=(sp.exp(-t * (x[0] - x[1]) ** 2 / 2) - 1) / t,
+    box = {**{s: (-1.5, 1.5) for s in (x1, x2, m, *u, *v)}, t: (0.1, 2)}
+    d = Derivation("bandwidth-limits", "Wide is covariance, narrow is nothing", domain=box)
+    slope = d.limit(
+        -((x1 - x2) ** 2) / 2,
+        of=(sp.exp(-t * (x1 - x2) ** 2 / 2) - 1) / t,
         var=t,
         to=0,
         direction="+",
@@ -182,20 +180,24 @@ def bandwidth_limits() -> Derivation:
         "What is left is the slope in $t$",
     )
     d.equal(
-        (x[0] - mean) * (x[1] - mean),
-        to=(j * (-square / 2) * j)[0, 1],
+        x1 * x2 - x1**2 / 2 - x2**2 / 2,
+        to=slope.value,
+        name="squares",
+        reason="The squares are constant along a row or a column: centring kills them too. The product stays",
+    )
+    d.equal(
+        (x1 - m) * (x2 - m),
+        to=x1 * x2 - m * x1 - m * x2 + m**2,
         name="centred",
-        reason="Centre it: the squares $x_i^2$ are constant along a row or a column and drop out, the product stays. "
+        reason="Centre it: with the mean $m=\\bar x$, take off the means of its row and its column, add the mean of all. "
         "So $JKJ\\approx(x_i-\\bar x)(x_j-\\bar x)/\\sigma^2$",
     )
-    y = sp.symbols("y1:4", real=True)
-    my = sum(y) / n
     d.equal(
-        (sum((p - mean) * (q - my) for p, q in zip(x, y, strict=True)) / n) ** 2,
-        to=sum((x[i] - mean) * (x[m] - mean) * (y[i] - my) * (y[m] - my) for i in range(n) for m in range(n)) / n**2,
+        sum(p * q for p, q in zip(u, v, strict=True)) ** 2 / 9,
+        to=sum(u[i] * u[j] * v[i] * v[j] for i in range(3) for j in range(3)) / 9,
         name="covariance",
-        reason="Multiply with the same for $y$ and take the mean: "
-        "$\\sigma_x^2\\sigma_y^2\\,\\mathrm{HSIC}_b$ tends to the squared covariance",
+        reason="Write $u_i=x_i-\\bar x$, and $v_i$ likewise for $y$. Multiply the two matrices and take the mean of all entries, here of "
+        "$n=3$ observations: $\\sigma_x^2\\sigma_y^2\\,\\mathrm{HSIC}_b$ tends to the squared covariance",
     )
     gap, k = sp.symbols("g k", positive=True)
     d.limit(
@@ -217,29 +219,17 @@ def bandwidth_limits() -> Derivation:
 
 
 def distance_kernel() -> Derivation:
-    """Distance covariance is HSIC with the kernel of Brownian motion; shown for three observations."""
-    n = 3
-    a = sp.symbols("a1:4", positive=True)
-    dist = sp.Matrix(n, n, lambda i, m: 0 if i == m else sp.Symbol(f"d{min(i, m) + 1}{max(i, m) + 1}", positive=True))
-    j = sp.eye(n) - sp.ones(n, n) / n
-    d = Derivation("distance-kernel", "Distance covariance is an HSIC", domain={s: (0.1, 2) for s in (*a, *dist.free_symbols)})
-    kernel = sp.Matrix(n, n, lambda i, m: (a[i] + a[m] - dist[i, m]) / 2)
-    rows = [sum(dist[i, m] for m in range(n)) for i in range(n)]
-    centred = dist[0, 1] - rows[0] / n - rows[1] / n + sum(rows) / n**2
+    """Distance covariance is HSIC with the kernel of Brownian motion."""
+    a1, a2, d12 = sp.symbols("a1 a2 d12", positive=True)
+    s, r1, r2, r, n = sp.symbols("S R1 R2 R n", positive=True)
+    d = Derivation("distance-kernel", "Distance covariance is an HSIC", domain={x: (0.1, 2) for x in (a1, a2, d12, s, r1, r2, r, n)})
     d.equal(
-        -centred / 2,
-        to=(j * kernel * j)[0, 1],
+        -(d12 - r1 / n - r2 / n + r / n**2) / 2,
+        to=(a1 + a2 - d12) / 2 - (n * a1 + s - r1) / (2 * n) - (n * a2 + s - r2) / (2 * n) + (2 * n * s - r) / (2 * n**2),
         name="centred",
-        reason="The kernel is $\\frac12(|x|+|x'|-|x-x'|)$. The norms $a_i=|x_i|$ are constant along a row or a column: centring leaves "
-        "minus half the centred distance",
-    )
-    big_a, big_b = sp.symbols("A B", real=True)
-    d.equal(
-        big_a * big_b,
-        to=4 * (-big_a / 2) * (-big_b / 2),
-        name="four",
-        reason="So each product of centred distances $A_{ij}B_{ij}$ is four times the product of centred kernels: "
-        "$\\mathrm{dCov}^2=4\\,\\mathrm{HSIC}_b$",
+        reason="The kernel is $\\frac12(|x|+|x'|-|x-x'|)$. Centre it: $a_i=|x_i|$ and their sum $S$ are constant along a row or a column "
+        "and drop out, the distances stay, with $R_i$ the sums of their rows and $R$ of all. What is left is minus half the centred "
+        "distance. The product of two such matrices has a quarter: $\\mathrm{dCov}^2=4\\,\\mathrm{HSIC}_b$",
     )
     return d
 
@@ -247,21 +237,24 @@ def distance_kernel() -> Derivation:
 def two_by_two() -> Derivation:
     """HSIC of a two by two table with delta kernels."""
     p, q, r = sp.symbols("p11 p12 p21", positive=True)
-    s = 1 - p - q - r
-    table = sp.Matrix([[p, q], [r, s]])
     d = Derivation("two-by-two", "A table of four", domain={p: (0.1, 0.4), q: (0.1, 0.25), r: (0.1, 0.25)})
-    det = p * s - q * r
+    det = p * (1 - p - q - r) - q * r
     gap = d.equal(
         det,
         to=p - (p + q) * (p + r),
         name="gap",
         reason="How far a cell is from the product of its margins, with $p_{22}=1-p_{11}-p_{12}-p_{21}$: the determinant of the table",
     )
-    rows, columns = [p + q, r + s], [p + r, q + s]
+    beside = d.equal(
+        -det,
+        to=q - (p + q) * (1 - p - r),
+        name="beside",
+        reason="The cell beside it, whose column has the share $1-p_{11}-p_{21}$, is off by as much the other way; so is the cell below",
+    )
     d.equal(
-        4 * gap.value**2,
-        to=sum((table[i, j] - rows[i] * columns[j]) ** 2 for i in range(2) for j in range(2)),
+        4 * det**2,
+        to=2 * gap.value**2 + 2 * beside.value**2,
         name="sum",
-        reason="The other three cells are off by the same amount, with signs $-,-,+$: four equal squares",
+        reason="and the fourth like the first. Four equal squares",
     )
     return d

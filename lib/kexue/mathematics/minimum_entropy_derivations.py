@@ -145,36 +145,34 @@ def distance_as_biased_dot() -> Derivation:
 
 
 def gradients() -> Derivation:
-    """The gradients of both tied models, for three items on a line."""
+    """The gradients of both tied models, for three items on a line; of each cost only the terms that hold the variable are written."""
     v, s = sp.symbols("v1:4", real=True), sp.symbols("s1:4", real=True)
-    row = sp.symbols("p11 p12 p13", positive=True)
-    m = [[sp.Symbol(f"M{i}{j}", real=True) for j in (1, 2, 3)] for i in (1, 2, 3)]
-    box = {**{x: (-1, 1) for x in (*v, *s)}, **{x: (0.05, 0.5) for x in row}, **{x: (-1, 1) for line in m for x in line}}
+    p1, p12 = sp.symbols("p1 p12", positive=True)
+    m11, *both = sp.symbols("M11 M12 M21 M13 M31", real=True)
+    with2, with3 = both[0] + both[1], both[2] + both[3]
+    box = {**{x: (-1, 1) for x in (*v, *s, m11, *both)}, p1: (0.3, 0.9), p12: (0.05, 0.3)}
     d = Derivation("gradients", "Springs between items", domain=box)
     total = sum(sp.exp(x) for x in s)
     d.differentiates(
-        sum(row) * sp.exp(s[1]) / total - row[1],
-        of=sum(row) * sp.log(total) - sum(a * x for a, x in zip(row, s, strict=True)),
+        p1 * sp.exp(s[1]) / total - p12,
+        of=p1 * sp.log(total) - p12 * s[1],
         wrt=s[1],
         name="score",
-        reason="The cost of the visits that begin with item 1, as a function of its scores: the slope is predicted minus observed, "
-        "$M_{12}=p(1)\\,q(2|1)-p(1,2)$",
+        reason="The cost of the visits that begin with item 1, as a function of the score $s_2$ of item 2 (terms without it are left out): "
+        "the slope is predicted minus observed, $M_{12}=p(1)\\,q(2|1)-p(1,2)$",
     )
-    everyone = [(i, j) for i in range(3) for j in range(3)]
     d.differentiates(
-        sum((m[0][j] + m[j][0]) * v[j] for j in range(3)),
-        of=sum(m[i][j] * v[i] * v[j] for i, j in everyone),
+        2 * m11 * v[0] + with2 * v[1] + with3 * v[2],
+        of=m11 * v[0] ** 2 + with2 * v[0] * v[1] + with3 * v[0] * v[2],
         wrt=v[0],
         name="dot",
         reason="So a small change of the scores changes the cost by $\\sum M_{ij}\\,ds_{ij}$ (chain rule, $M$ held still). Tied inner "
-        "products, "
-        "$s_{ij}=v_iv_j$: item 1 stands in its row and in its column, $\\partial S/\\partial v_i=\\sum_j(M_{ij}+M_{ji})\\,v_j$ (three "
-        "items, "
-        "one dimension; coordinates are alike)",
+        "products, $s_{ij}=v_iv_j$: item 1 stands in its row and in its column, $\\partial S/\\partial v_i=\\sum_j(M_{ij}+M_{ji})\\,v_j$ "
+        "(three items, one dimension; coordinates are alike)",
     )
     d.differentiates(
-        -2 * sum((m[0][j] + m[j][0]) * (v[0] - v[j]) for j in (1, 2)),
-        of=-sum(m[i][j] * (v[i] - v[j]) ** 2 for i, j in everyone),
+        -2 * with2 * (v[0] - v[1]) - 2 * with3 * (v[0] - v[2]),
+        of=-with2 * (v[0] - v[1]) ** 2 - with3 * (v[0] - v[2]) ** 2,
         wrt=v[0],
         name="distance",
         reason="Distances: with $W=-M$ it is $2\\sum_j(W_{ij}+W_{ji})(v_i-v_j)$, a spring for each pair. It pulls where a pair is seen "

@@ -76,15 +76,14 @@ def slowest_mode() -> Derivation:
         reason="All books in one place cost nothing: the rows of $L$ sum to 0. So forbid it: centre the places and fix their spread, "
         "$\\sum x_i=0$, $\\sum x_i^2=1$",
     )
-    lagrangian = energy - mu * sum(s**2 for s in x) - nu * sum(x)
     d.differentiates(
         2 * (laplacian * column)[0] - 2 * mu * x[0] - nu,
-        of=lagrangian,
+        of=a * (x[0] - x[1]) ** 2 + b * (x[0] - x[2]) ** 2 - mu * x[0] ** 2 - nu * x[0],
         wrt=x[0],
         name="stationary",
-        reason="With multipliers $\\mu$ and $\\nu$ for the two conditions the cost is stationary where $2Lx=2\\mu x+\\nu$; summing over "
-        "the books "
-        "gives $\\nu=0$. So $x$ is an eigenvector of $L$ and $\\mu$ its cost: take the least $\\mu$ above 0",
+        reason="With multipliers $\\mu$ and $\\nu$ for the two conditions (terms without $x_1$ are left out) the cost is stationary where "
+        "$2Lx=2\\mu x+\\nu$; summing over the books gives $\\nu=0$. So $x$ is an eigenvector of $L$ and $\\mu$ "
+        "its cost: take the least $\\mu$ above 0",
     )
     return d
 

@@ -6,7 +6,7 @@ Those about the linear case, water-filling and the Gaussian bottleneck are in :m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import sympy as sp
 
@@ -30,28 +30,21 @@ __all__ = [
 ]
 
 
-def _sum(terms: Sequence[sp.Expr]) -> sp.Expr:
-    return sp.Add(*terms)
+def _divergence(p: sp.Expr, q: sp.Expr) -> sp.Expr:
+    """Divergence of two laws with two values, given the probabilities of the first."""
+    return p * sp.log(p / q) + (1 - p) * sp.log((1 - p) / (1 - q))
 
 
 def bound_chain() -> Derivation:
-    """The rate exceeds the information by a divergence, and the classifier's bound falls short of it by another."""
-    share, a, b, r, t = sp.symbols("pi a b q t", positive=True)
-    labels = sp.symbols("mu c1 c2 r1 r2", positive=True)
-    box = {share: (0.1, 0.9), t: (0.2, 3), **{s: (0.1, 0.9) for s in labels}, **{s: (0.1, 0.9) for s in (a, b, r)}}
-    d = Derivation("bound-chain", "Two bounds and their gaps", domain=box)
-    first, second, q = (a, 1 - a), (b, 1 - b), (r, 1 - r)
-    law = tuple(share * u + (1 - share) * v for u, v in zip(first, second, strict=True))
-    inputs = ((share, first), (1 - share, second))
-    rate = _sum([p * u * sp.log(u / v) for p, code in inputs for u, v in zip(code, q, strict=True)])
-    information = _sum([p * u * sp.log(u / m) for p, code in inputs for u, m in zip(code, law, strict=True)])
-    gap = _sum([m * sp.log(m / r) for m, r in zip(law, q, strict=True)])
+    """The rate exceeds the information by a divergence, and the classifier's bound falls short of it by another; two codes, two labels."""
+    a, m, q, t, c, y, r = sp.symbols("a m q t c y r", positive=True)
+    d = Derivation("bound-chain", "Two bounds and their gaps", domain={t: (0.2, 3), **{s: (0.1, 0.9) for s in (a, m, q, c, y, r)}})
     d.identity(
-        sp.Eq(rate, information + gap, evaluate=False),
-        "Two inputs, with shares $\\pi$ and $1-\\pi$, and two codes: the first code has probability $a$ given the first input, "
-        "$b$ given the second and $q$ under the prior; $p(z)$ is the mixture. "
-        "Split $\\log\\frac{p(z|x)}{q(z)}$ at $p(z)$: the rate is the information "
-        "plus $KL(p(z)\\|q(z))$",
+        sp.Eq(_divergence(a, q), _divergence(a, m) + a * sp.log(m / q) + (1 - a) * sp.log((1 - m) / (1 - q)), evaluate=False),
+        "Let the first of two codes have probability $a$ given an input, $m$ over all inputs and $q$ under the prior. Split "
+        "$\\log\\frac{p(z|x)}{q(z)}$ at $p(z)$. Average over the inputs: the left side becomes the rate, the logarithms of "
+        "$\\frac am$ and $\\frac{1-a}{1-m}$ the information; before the two others $a$ becomes its mean $m$, and they are "
+        "$KL(p(z)\\|q(z))$",
         name="rate",
     )
     d.stationary(
@@ -64,55 +57,46 @@ def bound_chain() -> Derivation:
         1 / t**2, of=t - 1 - sp.log(t), wrt=t, n=2, reason="and curves upwards everywhere, so $-\\log t\\ge1-t$", name="convex"
     )
     d.identity(
-        sp.Eq(_sum([m * (1 - r / m) for m, r in zip(law, q, strict=True)]), 1 - _sum(q), evaluate=False),
-        "Put $t=q(z)/p(z)$ and average over $p(z)$: the lower bound $1-\\sum_zq(z)$ is zero, as $q$ sums to one. "
+        sp.Eq(m * (1 - q / m) + (1 - m) * (1 - (1 - q) / (1 - m)), 0, evaluate=False),
+        "Put $t=q(z)/p(z)$ and average over $p(z)$: the lower bound $\\sum_zp(z)(1-t)$ is zero, as $p$ and $q$ both sum to one. "
         "So $R\\ge I(X;Z)$, with equality only for $q=p$",
         name="gap",
     )
-    return _relevance(d, *labels)
-
-
-def _relevance(d: Derivation, m: sp.Symbol, c1: sp.Symbol, c2: sp.Symbol, r1: sp.Symbol, r2: sp.Symbol) -> Derivation:
-    """Add the lower bound on the information about the label."""
-    codes = ((m, c1, r1), (1 - m, c2, r2))
-    y1 = m * c1 + (1 - m) * c2
-    told = _sum([p * (c * sp.log(c / y1) + (1 - c) * sp.log((1 - c) / (1 - y1))) for p, c, _ in codes])
-    bound = -y1 * sp.log(y1) - (1 - y1) * sp.log(1 - y1) + _sum([p * (c * sp.log(r) + (1 - c) * sp.log(1 - r)) for p, c, r in codes])
-    miss = _sum([p * (c * sp.log(c / r) + (1 - c) * sp.log((1 - c) / (1 - r))) for p, c, r in codes])
+    entropy, guess = -c * sp.log(y) - (1 - c) * sp.log(1 - y), c * sp.log(r) + (1 - c) * sp.log(1 - r)
     d.identity(
-        sp.Eq(told, bound + miss, evaluate=False),
-        "Now two codes with shares $\\mu$, $1-\\mu$ and two labels: the first label has probability $c_1$ or $c_2$ given the code, and the "
-        "classifier says $r_1$ or $r_2$. The information about the label is $H(Y)+E\\log q(y|z)$ plus the mean divergence of the "
-        "classifier from the truth",
+        sp.Eq(_divergence(c, y), entropy + guess + _divergence(c, r), evaluate=False),
+        "Now two labels: the first has probability $c$ given a code and $y$ over all codes, and the classifier says $r$. Split "
+        "$\\log\\frac{p(y|z)}{p(y)}$ at $1$ and at $q(y|z)$. Average over the codes: $I(Z;Y)$ is $H(Y)$ plus $E\\log q(y|z)$ plus the mean "
+        "divergence of the classifier from the truth",
         name="relevance",
     )
     return d
 
 
 def joint_divergence() -> Derivation:
-    """The loss of a VAE is one divergence between two joint laws, up to the entropy of the data."""
-    x, a, b, q, u, v = sp.symbols("pi a b q u v", positive=True)
-    d = Derivation("joint-divergence", "A VAE compares two joint laws", domain={s: (0.1, 0.9) for s in (x, a, b, q, u, v)})
-    cells = [  # p(x), p(z|x), q(z), q(x|z) of the four cells
-        (x, a, q, u), (x, 1 - a, 1 - q, v), (1 - x, b, q, 1 - u), (1 - x, 1 - b, 1 - q, 1 - v),
-    ]  # fmt: skip
-    joint = _sum([p * e * sp.log(p * e / (r * g)) for p, e, r, g in cells])
-    reconstruction = _sum([-p * e * sp.log(g) for p, e, _, g in cells])
-    rate = _sum([p * e * sp.log(e / r) for p, e, r, _ in cells])
-    data = -x * sp.log(x) - (1 - x) * sp.log(1 - x)
+    """The loss of a VAE is one divergence between two joint laws, up to the entropy of the data; two inputs, two codes."""
+    x, a, b, q, u = sp.symbols("pi a b q u", positive=True)
+    d = Derivation("joint-divergence", "A VAE compares two joint laws", domain={s: (0.1, 0.9) for s in (x, a, b, q, u)})
     d.identity(
-        sp.Eq(joint, reconstruction + rate - data, evaluate=False),
-        "Two inputs and two codes: the first input has probability $\\pi$; the first code has probability $a$ or $b$ given the input, "
-        "and $q$ "
-        "under the prior; the decoder gives the first input $u$ or $v$. The divergence of $q(z)q(x|z)$ from $p(x)p(z|x)$ is the mean "
-        "reconstruction loss plus the rate minus the entropy of the data",
+        sp.Eq(sp.log(x * a / (q * u)), -sp.log(u) + sp.log(a / q) + sp.log(x), evaluate=False),
+        "Let an input have the probability $\\pi$, and given it a code the probability $a$; under the prior the code has $q$, and from it "
+        "the decoder gives the input $u$. The logarithm of the quotient of the two joint laws is a sum. On average $-\\log u$ is the "
+        "reconstruction loss and $\\log\\frac aq$ the rate",
         name="split",
+    )
+    d.equal(
+        x * sp.log(x) + (1 - x) * sp.log(1 - x),
+        to=x * a * sp.log(x) + x * (1 - a) * sp.log(x) + (1 - x) * b * sp.log(1 - x) + (1 - x) * (1 - b) * sp.log(1 - x),
+        name="entropy",
+        reason="The third term, $\\log\\pi$, asks only for the input. Average it over two inputs and two codes: the "
+        "codes of an input sum to one, and minus the entropy of the data remains",
     )
     best = x * a / (x * a + (1 - x) * b)
     d.stationary(
         {u: best},
         of=-x * a * sp.log(u) - (1 - x) * b * sp.log(1 - u),
-        reason="For a given encoder the best decoder is Bayes' rule: the share of the first input among those that send the first code",
+        reason="For a given encoder the best decoder is Bayes' rule: the share of the first input among those that send the first code, "
+        "if they send it with probabilities $a$ and $b$",
         name="decoder",
     )
     return d
