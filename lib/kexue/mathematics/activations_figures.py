@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 LAYERS = 64
 LOW, HIGH, STEP = -16.0, 10.0, 0.05
 LATTICE = np.linspace(LOW, HIGH, round((HIGH - LOW) / STEP) + 1)
-FAMILIES = (("Su  x·min(1, e^βx)", 0), ("Swish  x·σ(βx)", 1), ("TanhExp  x·tanh e^βx", 2))
+FAMILIES = (("Su  x·min(1, eᵝˣ)", 0), ("Swish  x·σ(βx)", 1), ("TanhExp  x·tanh eᵝˣ", 2))
 _KEYS = ("su", "swish", "tanhexp")
 
 
@@ -143,7 +143,7 @@ def _shape_panels() -> list[object]:
         ),
         p.Text([
             ("E f at layer l", "{mean:.3f}"), ("E f² there", "{energy:.3g}"), ("χ there", "{rate:.3f}"),
-            ("gradient², layer l to 0", "10^{growth:.1f}"), ("own gain at q = 1", "{own:.4f}"), ("|f ′| < 0.05 for", "{asleep:.0f} %"),
+            ("log₁₀ gradient², layer l to 0", "{growth:.1f}"), ("own gain at q = 1", "{own:.4f}"), ("|f ′| < 0.05 for", "{asleep:.0f} %"),
         ], width=0.4, title="Read-outs"),
     ]  # fmt: skip
 
