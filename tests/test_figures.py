@@ -367,10 +367,17 @@ def test_without_steps_curves_count_from_nought_and_two_of_them_have_a_legend(dr
     assert ax.figure.get_figheight() == 3.0
 
 
-@pytest.mark.parametrize("value", ["1.5", " 2", "−3", "-3", "+4", "≈ 5", "< 6", "> 7", "± 8", ".5"])
+@pytest.mark.parametrize("value", ["1.5", " 2", "−3", "+4", "≈ 5", "< 6", "> 7", "± 8", ".5"])
 def test_numbers_of_a_table_are_aligned_as_numbers(value: str) -> None:
     assert figures._cell(1, value) == f'<td class="kx-number">{value.replace("<", "&lt;").replace(">", "&gt;")}</td>'
     assert figures._cell(1, f"x {value}").startswith("<td>x")
+
+
+def test_a_table_writes_minus_signs_and_leaves_hyphens() -> None:
+    assert figures._cell(1, "-3") == '<td class="kx-number">−3</td>'
+    assert figures._cell(1, "1.5 ± -.5") == '<td class="kx-number">1.5 ± −.5</td>'
+    assert figures._cell(1, "vib-0.1, B - A, 2026-11-21") == "<td>vib-0.1, B - A, 2026-11-21</td>"
+    assert figures._cell(1, "–") == '<td class="kx-number">–</td>'  # where a number is missing
 
 
 def test_words_of_a_figure_are_given_by_name() -> None:

@@ -380,8 +380,8 @@ def table(rows: Sequence[Sequence[object]], *, header: Sequence[str], caption: s
 
 
 def _cell(column: int, value: object) -> str:
-    text = html.escape(str(value), quote=False)
+    text = re.sub(r"(?<![\w-])-(?=[\d.])", "−", html.escape(str(value), quote=False))
     if column == 0:
         return f'<th scope="row">{text}</th>'
-    number = re.match(r"\s*[-−+≈<>±]?\s*[\d.]", str(value)) is not None
+    number = re.match(r"\s*[-−+≈<>±]?\s*[\d.]|–$", str(value)) is not None
     return f'<td class="kx-number">{text}</td>' if number else f"<td>{text}</td>"

@@ -155,6 +155,25 @@ def test_figures_carry_their_words() -> None:
         assert "<svg" in shown.markup
 
 
+def test_no_word_of_the_map_covers_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []
+    monkeypatch.setattr(plots.figures, "show", lambda fig, **words: kept.append(fig))
+    places = torch.rand(40, 2, generator=torch.Generator().manual_seed(0))
+    places[:6] = torch.tensor([0.5, 0.5])  # six words in one place, and two that stand alone
+    places[-2:] = torch.tensor([[2.0, 2.0], [-1.0, -1.0]])
+    popularity = torch.full((40,), 0.02).scatter(0, torch.tensor([0]), 0.22)
+    plots.word_map(places, [f"w{i}" for i in range(40)], popularity, **WORDS)
+    texts = kept[0].axes[0].texts
+    boxes = [text.get_window_extent() for text in texts]
+    for i, one in enumerate(boxes):
+        for two in boxes[:i]:
+            beside = one.x0 >= two.x1 or two.x0 >= one.x1
+            assert beside or abs(one.y0 + one.y1 - two.y0 - two.y1) >= 0.8 * (one.height + two.height)
+    moved = np.array([text.get_position() for text in texts]) - places.numpy()
+    assert np.abs(moved[:, 0]).max() < 1e-6
+    assert np.abs(moved[-2:]).max() < 1e-6
+
+
 def test_the_shelf_of_words_is_text_with_its_language() -> None:
     shown = plots.word_shelf(["经济", "<x>"], {"经济": "economy & trade"}, caption="in order")
     assert '<span lang="zh">经济</span> <small>economy &amp; trade</small>' in shown.markup

@@ -95,6 +95,7 @@ def profiles(measured: Mapping[str, Tensor], predicted: Mapping[str, Tensor], co
             ax.plot(layers, logs.mean(0), "o", color=colour, label=label, markersize=4)
             ax.fill_between(layers, logs.min(0).values, logs.max(0).values, color=colour, alpha=0.15, linewidth=0)
             ax.plot(layers, predicted[label].log10(), color=colour, linewidth=1.2)
+            ax.set_xticks(layers[::5])
         ax.set(xlabel="layer (the gradient enters at the right)", ylabel="log₁₀ of the squared gradient")
         ax.legend()
         return figures.show(fig, **words)

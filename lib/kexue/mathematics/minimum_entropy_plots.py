@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,6 +12,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from kexue import figures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 __all__ = ["digit_maps", "entropy_ruler", "length_and_popularity", "neighbour_table", "orders", "word_map", "word_shelf"]
 
@@ -96,11 +102,12 @@ def entropy_ruler(
             ax.semilogx(dimensions[: len(values)], values, "o-", color=figures.colour(COLOURS[model]), label=LABELS[model])
         for label, value in levels.items():
             ax.axhline(value, color=figures.colour("muted"), linewidth=1.2, linestyle="--")
-            ax.annotate(label, (dimensions[-1], value), xytext=(0, 3), textcoords="offset points", fontsize=8.5, ha="right")
+            place = (dimensions[-1] * dimensions[-2]) ** 0.5, value  # clear of the points
+            ax.annotate(label, place, xytext=(0, 3), textcoords="offset points", fontsize=8.5, ha="center")
         ax.set(xlabel="dimension n", ylabel="entropy S, nats a visit")
         ax.set_xticks(list(dimensions), [str(n) for n in dimensions])
         ax.minorticks_off()
-        ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.62))
+        ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.77))
         return figures.show(fig, **words)
 
 
@@ -120,7 +127,7 @@ def length_and_popularity(popularity: Tensor, lengths: Mapping[str, Tensor], **w
 
 
 def word_map(places: Tensor, glosses: Sequence[str], popularity: Tensor, **words: str) -> figures.Shown:
-    """Words on a plane by their meanings, the popular ones in larger type.
+    """Words on a plane by their meanings, the popular ones in larger type, moved apart where they would cover each other.
 
     Args:
         places: (N, 2).
@@ -130,14 +137,33 @@ def word_map(places: Tensor, glosses: Sequence[str], popularity: Tensor, **words
     """
     size = 6.2 + 5.5 * ((popularity - popularity.min()) / (popularity.max() - popularity.min())).sqrt()
     with figures.axes("text", 6.4) as (fig, ax):
-        for (x, y), gloss, points in zip(places.tolist(), glosses, size.tolist(), strict=True):
+        texts = [
             ax.text(x, y, gloss, fontsize=points, ha="center", va="center", color=figures.colour("fg"))
+            for (x, y), gloss, points in zip(places.tolist(), glosses, size.tolist(), strict=True)
+        ]
         ax.plot(0, 0, "+", color=figures.colour("two"), markersize=14, markeredgewidth=2)
         low, high = places.min(0).values, places.max(0).values
         margin = 0.06 * (high - low)
         ax.set(xlim=(float(low[0] - margin[0]), float(high[0] + margin[0])), ylim=(float(low[1] - margin[1]), float(high[1] + margin[1])))
         ax.set(xticks=[], yticks=[])
+        _apart(fig, ax, texts)
         return figures.show(fig, **words)
+
+
+def _apart(fig: Figure, ax: Axes, texts: Sequence[Text], rounds: int = 300) -> None:
+    """Move texts up and down by as little as it takes that none covers another."""
+    fig.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in texts]
+    half = np.array([(box.width / 2, 0.42 * box.height) for box in boxes])  # a box has room above and below its letters
+    centre = np.array([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in boxes])
+    above = np.sign(np.arange(len(texts))[:, None] - np.arange(len(texts)))  # who goes up where two begin at one height
+    for _ in range(rounds):
+        gap = centre[:, None] - centre
+        over = half[:, None] + half - np.abs(gap)
+        push = np.where((over > 0).all(2) & (above != 0), over[:, :, 1] / 4, 0) * np.where(gap[:, :, 1] == 0, above, np.sign(gap[:, :, 1]))
+        centre[:, 1] += push.sum(1)
+    for text, place in zip(texts, ax.transData.inverted().transform(centre), strict=True):
+        text.set_position(tuple(place))
 
 
 def digit_maps(maps: Mapping[str, Tensor], labels: Tensor, **words: str) -> figures.Shown:
