@@ -112,6 +112,7 @@ def test_figures_carry_their_words() -> None:
         plots.plane(dict(zip(names, (0.0, 0.3, 0.5, 0.4), strict=True)), dict.fromkeys(names, 1.0), 0.02, **WORDS),
         plots.two_orders([0.1, 0.2, 0.4], {n: torch.tensor([0.01, 0.02, 0.05]) for n in ("ST", "ReinMax")}, **WORDS),
         plots.mean_of_race({"exact": torch.rand(2, 5, 3, generator=rng()) + 0.1, "ST": torch.ones(2, 5, 3)}, **WORDS),
+        plots.bounds({"sf": ((1, 2), (180.0, 150.0)), "rloo": ((1, 2), (170.0, 130.0))}, **WORDS),
     ]
     for shown in drawn:
         assert repr(shown) == "[Figure: a finding]"

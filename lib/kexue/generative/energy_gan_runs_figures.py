@@ -171,7 +171,7 @@ def modes_table(records: Mapping[str, Record], *, name: str, caption: str) -> fi
         caption: of the table.
     """
     rows = [[title, spread(r.metrics["modes"], 0), spread(r.metrics["divergence"])] for title, r in records.items()]
-    return figures.table(rows, header=["training", "modes of 1,000", "divergence from equal shares, nats"], name=name, caption=caption)
+    return figures.table(rows, header=["training", "modes of 1,000", "divergence, nats"], name=name, caption=caption)
 
 
 def stacked_grid(records: Mapping[str, Record], *, name: str, caption: str, count: int = 12) -> figures.Shown:

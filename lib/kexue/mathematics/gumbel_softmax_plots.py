@@ -13,7 +13,7 @@ from torch import Tensor
 from kexue import figures
 from kexue.mathematics.gumbel_softmax_arena import Score
 
-__all__ = ["COLOURS", "arena_table", "mean_of_race", "plane", "temperature_law", "two_orders", "verdict"]
+__all__ = ["COLOURS", "arena_table", "bounds", "mean_of_race", "plane", "temperature_law", "two_orders", "verdict"]
 
 #: one colour for each family of estimators, wherever it occurs
 COLOURS = {"SF": "two", "RLOO": "two", "GS": "one", "ST-GS": "five", "RB ST-GS": "five", "ST": "three", "ReinMax": "four", "exact": "fg"}
@@ -118,6 +118,24 @@ def mean_of_race(gaps: Mapping[str, Tensor], **words: str) -> figures.Shown:
             colour = figures.colour(COLOURS[family(name)])
             ax.semilogy(y, styles.get(name, "-"), color=colour, label=name, linewidth=2.4 if name == "exact" else 1.6)
         ax.set(xlabel="step", ylabel="KL(q ‖ true posterior) in nats")
+        ax.legend(ncols=2, loc="upper right", bbox_to_anchor=(1.0, 0.83))  # between the curves
+        return figures.show(fig, **words)
+
+
+def bounds(curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], **words: str) -> figures.Shown:
+    """The discrete bound of the categorical autoencoders during training, in the colours of the arena.
+
+    Args:
+        curves: key of the estimator -> steps and minus the bound, in nats.
+        words: ``name``, ``alt`` and ``caption`` of the figure.
+    """
+    labels = {"gs": "GS", "st": "ST-GS", "reinmax": "ReinMax", "rloo": "RLOO", "sf": "SF"}
+    with figures.axes("text", 3.0) as (fig, ax):
+        for key, label in labels.items():
+            if key in curves:
+                steps, losses = curves[key]
+                ax.plot(steps, -np.asarray(losses), "--" if key == "rloo" else "-", color=figures.colour(COLOURS[label]), label=label)
+        ax.set(xlabel="step", ylabel="discrete ELBO, held-out digits (nats)", ylim=(-200, -90))
         ax.legend(ncols=2)
         return figures.show(fig, **words)
 
