@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import inspect
+import pkgutil
 import random
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -12,13 +15,14 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from kexue import derivation
 from kexue.derivation import Derivation, evaluate, functions, mutate, obligations, sampling, sn
 from kexue.derivation.checks import Identity, _compare, _sweep
 from kexue.derivation.evaluate import Evaluator, Undefined, context_of
 from kexue.derivation.obligations import MeanClaim, _approach, _mean
 from kexue.derivation.premises import _jet_name
 from kexue.derivation.sampling import Sampling
-from kexue.derivation.symbolic import _in_ideal
+from kexue.derivation.symbolic import _in_ideal, vanishes
 
 x, t = sp.symbols("x t", real=True)
 a = sp.Symbol("a", positive=True)
@@ -92,6 +96,31 @@ def test_two_dozen_errors_are_planted_in_a_step() -> None:
         assert inspect.signature(function).parameters["most"].default == 24
 
 
+def handed_out(counts: tuple[int, ...], most: int) -> list[int]:
+    """One to each in turn who has any left."""
+    given = [0] * len(counts)
+    while sum(given) < most:
+        for i, count in enumerate(counts):
+            given[i] += given[i] < count and sum(given) < most
+    return given
+
+
+@pytest.mark.parametrize("most", [4, 7, 24, 30])
+@pytest.mark.parametrize("counts", [(40, 40, 40, 40), (1, 30, 30, 2), (3, 50, 9, 0), (0, 0, 0, 61), (5, 17, 6, 24)])
+def test_errors_are_spread_over_the_kinds_and_through_the_statement(counts: tuple[int, ...], most: int) -> None:
+    step = Derivation("any").given(a, "any")
+    every = [mutate.Mutant(step, kind, sp.Integer(i)) for kind, count in zip(mutate.KINDS, counts, strict=True) for i in range(count)]
+    chosen = mutate._spread(every, most)
+    assert len(chosen) == most == len(set(chosen))
+    shares = [[int(error.statement) for error in chosen if error.error == kind] for kind in mutate.KINDS]
+    assert sorted(map(len, shares)) == sorted(handed_out(counts, most))
+    for places, count in zip(shares, counts, strict=True):
+        gaps = np.diff([*places, count])  # evenly, from the first to the last
+        assert not places or places[0] == 0
+        assert not places or gaps.max() - gaps.min() <= 1
+    assert mutate._spread(every, None) == mutate._spread(every, len(every)) == every
+
+
 # --- relations, precision, thresholds ----------------------------------------------------------------------------------
 
 
@@ -109,6 +138,28 @@ def test_two_dozen_errors_are_planted_in_a_step() -> None:
 )
 def test_functions_obey_their_relations_and_no_others(expression: sp.Expr, holds: bool) -> None:
     assert _in_ideal(expression, []) is holds
+
+
+m, n = sp.symbols("m n", real=True)
+
+
+@pytest.mark.parametrize(
+    ("expression", "premise", "holds"),
+    [
+        (2 * a ** (m - n) - a**m, a**n - 2, True),
+        (a ** (m - n) - 2 * a**m, a**n - 2, False),
+        (4 * a ** (m - 2 * n) - a**m, a**n - 2, True),
+        (2 * a ** (m - 2 * n) - a**m, a**n - 2, False),
+        (2 * a ** (m - n / 2) - a**m, a ** (n / 2) - 2, True),
+        ((a ** (m - n) + 1) * a**n - a**m - a**n, None, True),
+        ((a ** (m - n) + 1) * a**n - a**m + a**n, None, False),
+        (a ** (m - n) - t ** (m - n), a**m - t**m, False),  # bases of their own
+    ],
+)
+def test_open_powers_obey_the_laws_of_exponents_and_no_others(expression: sp.Expr, premise: sp.Expr | None, holds: bool) -> None:
+    premises = [] if premise is None else [premise]
+    assert _in_ideal(expression, premises) is holds
+    assert vanishes(expression, premises) is holds
 
 
 def test_an_elliptic_function_costs_eight_digits_more_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,3 +372,51 @@ def test_integrals_that_settle_and_one_that_does_not() -> None:
         evaluator(sp.Integral(sp.sign(x - sp.sqrt(2) / 3) * sp.cos(100 * x), (x, 0, 1)))
     with pytest.raises(Undefined, match="an integral without limits has no value"):
         Evaluator(context_of(20), {x: context_of(20).mpf(1)})(sp.Integral(sp.exp(-(x**2)), x))
+
+
+# --- what is kept and what is shown ------------------------------------------------------------------------------------
+
+
+def test_what_is_kept_cannot_be_changed() -> None:
+    """Claims and verdicts are keys and values of caches: all but the counts of a mutation test are frozen, and can be a key."""
+    classes = {
+        c
+        for module in pkgutil.iter_modules(derivation.__path__, "kexue.derivation.")
+        for c in vars(importlib.import_module(module.name)).values()
+        if isinstance(c, type) and dataclasses.is_dataclass(c) and c.__module__.startswith("kexue.derivation")
+    }
+    assert len(classes) > 12
+    assert {c.__name__ for c in classes if c.__hash__ is None or not c.__dataclass_params__.frozen} == {"Counts"}
+
+
+def indented(name: str, reason: str, refuted: bool) -> list[str]:
+    """The lines of prose beneath a formula in plain text."""
+    d = Derivation("wide")
+    symbol = sp.Symbol(name, positive=True)
+    d.given(symbol, "a number" if refuted else reason)
+    if refuted:
+        d.refutes(2 * symbol, to=symbol**2, reason="not so", source="folklore")
+    return [line for line in str(d).splitlines() if line.startswith(" " * 6)]
+
+
+@pytest.mark.parametrize("refuted", [False, True])
+def test_prose_is_eight_columns_in_and_fills_ninety_two(refuted: bool) -> None:
+    """Of a reason and of an explanation, whatever the length of their words: no line is longer, and some are as long."""
+    longest = 0
+    for length in range(1, 60):
+        lines = indented(
+            "a" * length if refuted else "a", "x" * length + " and this is the reason for that, as anyone can see by looking", refuted
+        )
+        assert len(lines) > refuted
+        assert all(line[:8].isspace() and not line[8].isspace() for line in lines)
+        longest = max(longest, *map(len, lines))
+    assert longest == 92
+
+
+@pytest.mark.parametrize("interval", [(2, 3), (-4, -1), (-1, 1), (0, sp.Rational(1, 10))])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_function_within_an_interval_sweeps_nine_tenths_of_it(interval: tuple[sp.Expr, sp.Expr], seed: int) -> None:
+    low, high = map(sp.sympify, interval)
+    body = sampling.random_function(sp.Function("f", real=True)(x), (low, high), random.Random(seed))
+    values = np.vectorize(sp.lambdify(x, (body(x) - low) / (high - low)))(np.linspace(-40, 40, 4001))
+    assert (values.min(), values.max()) == pytest.approx((0.05, 0.95), abs=1e-3)
