@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import sys
@@ -64,6 +65,23 @@ def honest_record() -> Callable[..., Record]:
         return record
 
     return held
+
+
+@pytest.fixture
+def changeable() -> Callable[[str], set[str]]:
+    """A function that names the dataclasses of the modules ``kexue.NAME…`` that are not frozen."""
+
+    def found(name: str) -> set[str]:
+        package, _, start = f"kexue.{name}".rpartition(".")
+        folder = Path(str(importlib.import_module(package).__path__[0]))
+        files = [f for place in folder.glob(f"{start}*") for f in ([place] if place.suffix == ".py" else place.rglob("*.py"))]
+        modules = [".".join((package, *f.relative_to(folder).with_suffix("").parts)) for f in files if f.stem != "__main__"]
+        own = [c for m in modules for c in vars(importlib.import_module(m)).values() if isinstance(c, type) and c.__module__ == m]
+        classes = [c for c in own if "__dataclass_params__" in vars(c)]
+        assert classes
+        return {c.__name__ for c in classes if not vars(c)["__dataclass_params__"].frozen}
+
+    return found
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -191,3 +192,7 @@ def test_the_experiments_of_the_chapter_and_what_their_evaluation_may_differ_by(
     assert {e.steps for e in [*by_kind["Variant"], *by_kind["Stacked"]]} == {12_000}
     small = by_kind["Variant"][0].small()
     assert (small.steps, small.batch, small.width, small.energy_width, small.rate, small.decay) == (1000, 32, 16, 16, 2e-3, 0.99)
+
+
+def test_settings_laws_and_films_cannot_be_changed(changeable: Callable[[str], set[str]]) -> None:
+    assert changeable("generative.energy_gan") == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,8 @@ def test_a_record_keeps_times_to_the_digits_that_mean_something(tmp_path: Path, 
     first = tiny.train(Run(seed=4))
     assert record.metrics["loss"].seeds[0] == pytest.approx(tiny.evaluate(first, Run())["loss"], rel=1e-6)
     assert record.metrics_of_weights["loss"] == pytest.approx(record.metrics["loss"].seeds[0], rel=0.01)
+
+
+def test_experiments_results_and_moments_cannot_be_changed(changeable: Callable[[str], set[str]]) -> None:
+    """What counts, collects or is under way can."""
+    assert changeable("training") == {"Album", "Counts", "Means", "Patience", "Run", "_Loop"}
