@@ -62,6 +62,25 @@ def test_vocabulary_and_kinds() -> None:
             words.vocabulary(corpus, size)
 
 
+def test_untagged_texts_are_one_sentence_each_and_have_no_kinds() -> None:
+    corpus = words.untagged(["a b  a", "", " ", "c"])
+    assert corpus == [[("a", ""), ("b", ""), ("a", "")], [("c", "")]]
+    assert words.kinds(corpus, ("a", "c")) == ("", "")
+
+
+def test_what_is_held_out_is_the_end_of_each_class() -> None:
+    labels = torch.tensor([7, 7, 2, 7, 7, 7, 2, 7, 7, 2, 7])  # eight of 7, three of 2
+    assert words.held_out(labels, share=4).nonzero().flatten().tolist() == [8, 10]
+    assert words.held_out(labels, share=3).nonzero().flatten().tolist() == [8, 9, 10]
+    assert not words.held_out(labels).any()  # too few of each for a tenth
+
+
+def test_words_survive_as_bytes() -> None:
+    known = ("晴", "sky", "o'clock", "é")
+    assert words.encoded(known).dtype == torch.uint8
+    assert words.decoded(words.encoded(known)) == known
+
+
 @pytest.mark.parametrize("window", [1, 2, 5, 50])
 def test_pair_counts_are_those_of_an_enumeration(window: int) -> None:
     corpus = made_up()
@@ -132,6 +151,24 @@ def test_laws_with_popularity_and_scale() -> None:
         assert found[b].tolist() == pytest.approx([x / sum(weight) for x in weight], rel=1e-12)
     nothing = torch.zeros(4, 2, dtype=torch.float64)
     assert words.law_of_vectors("dot", nothing, nothing)(rows).exp()[0].tolist() == pytest.approx([1 / 3, 1 / 3, 0, 1 / 3])
+
+
+def test_the_slope_of_readers_near_the_entrance() -> None:
+    """Words spread evenly about the origin, whose popularity obeys the law for the variance that their readers have."""
+    v = 0.6 * torch.randn(4000, 3, dtype=torch.float64, generator=generator(5))
+    square, sigma2 = v.square().sum(1), 0.3
+    for _ in range(200):  # the variance of the readers and the popularity depend on each other
+        p = ((2 * sigma2 - 1) * square).softmax(0)
+        sigma2 = float((p @ v.square()).mean())
+    found = words.entrance(v, p)
+    assert found["sigma2"] == pytest.approx(sigma2, abs=1e-9)
+    assert found["slope_law"] == pytest.approx(2 * sigma2 - 1, abs=1e-9)
+    assert found["slope"] == pytest.approx(found["slope_law"], abs=1e-6)
+    assert -1 < found["slope"] < 0
+    # a slope of its own where the law does not hold
+    other = words.entrance(v, (0.5 * square).softmax(0))
+    assert other["slope"] == pytest.approx(0.5, abs=1e-9)
+    assert other["slope_law"] != pytest.approx(0.5, abs=0.1)
 
 
 # -------------------------------------------------------------------------------------------------------------------- decomposition

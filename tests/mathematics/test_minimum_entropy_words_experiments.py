@@ -14,16 +14,8 @@ from kexue import datasets
 from kexue.mathematics import minimum_entropy as me
 from kexue.mathematics import minimum_entropy_experiments as module
 from kexue.mathematics import minimum_entropy_words as words
-from kexue.mathematics.minimum_entropy_experiments import (
-    EXPERIMENTS,
-    WAYS,
-    Vectors,
-    Words,
-    contexts_of,
-    experiment_of,
-    neighbours_of,
-    never_met,
-)
+from kexue.mathematics.minimum_entropy_corpora import experiment_of, neighbours_of
+from kexue.mathematics.minimum_entropy_experiments import CORPORA, EXPERIMENTS, WAYS, Vectors, Words, contexts_of
 from kexue.records import Record, load, read_record, shipped
 from kexue.training import Run, evaluate, train
 
@@ -37,12 +29,13 @@ def tiny(way: str = "untied", **changes: Any) -> Words:
 
 @pytest.fixture
 def few_words(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A made-up corpus of nine words, in which neighbours in the alphabet often meet, in place of a data set."""
+    """A made-up corpus of nine words, in which neighbours in the alphabet often meet, in place of a data set; one of the two has tags."""
 
     def corpus(data_set: str, split: str) -> list[words.Sentence]:
         draw = torch.Generator().manual_seed(len(split))
         begin = torch.randint(0, 7, (400,), generator=draw).minimum(torch.randint(0, 7, (400,), generator=draw)).tolist()
-        return [[("abcdefghi"[k + step], "nv"[k % 2]) for step in (0, 1, 2)] for k in begin]
+        tags = "nv" if data_set == "peoples-daily" else ("", "")
+        return [[("abcdefghi"[k + step], tags[k % 2]) for step in (0, 1, 2)] for k in begin]
 
     caches = (module._vocabulary, module._table, module._associates)
     monkeypatch.setattr(module, "_sentences", corpus)
@@ -54,11 +47,12 @@ def few_words(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 # -------------------------------------------------------------------------------------------------------------------------- settings
-def test_the_five_ways_differ_in_nothing_else() -> None:
-    assert [e.name for e in EXPERIMENTS] == [f"minimum-entropy/words-{way}" for way in WAYS]
-    rest = [{k: v for k, v in e.settings().items() if k != "way"} for e in EXPERIMENTS]
+def test_the_five_ways_and_the_two_corpora_differ_in_nothing_else() -> None:
+    assert [e.name for e in EXPERIMENTS] == [f"minimum-entropy/{run}-{way}" for run in ("words", "newsgroups") for way in WAYS]
+    rest = [{k: v for k, v in e.settings().items() if k not in ("way", "data_set")} for e in EXPERIMENTS]
     assert all(r == rest[0] for r in rest)
-    assert [e.settings()["way"] for e in EXPERIMENTS] == ["tied", "untied", "distance", "sgns", "svd"]
+    assert [e.settings()["way"] for e in EXPERIMENTS] == ["tied", "untied", "distance", "sgns", "svd"] * 2
+    assert [e.settings()["data_set"] for e in EXPERIMENTS] == ["peoples-daily"] * 5 + ["20-newsgroups"] * 5
     assert all(e.seeds == (0, 1, 2) and e.settings()["n"] == 64 for e in EXPERIMENTS)
 
 
@@ -72,7 +66,7 @@ def test_titles_data_and_impossible_ways() -> None:
     assert tiny("sgns").title == "vectors of 8 words of People's Daily, January 1998: two vectors a word, negative sampling"
     about = tiny().data()
     assert about["sha256"] == datasets.info("peoples-daily").sha256
-    assert about["used"] == "15,484 lines for train, 2,000 lines for validation, 2,000 lines for test"
+    assert about["used"] == "15,484 texts for train, 2,000 texts for validation, 2,000 texts for test"
     with pytest.raises(ValueError, match="one of tied, untied, distance, sgns, svd, got 'glove'"):
         tiny("glove")
 
@@ -82,6 +76,24 @@ def test_the_corpus_is_the_newspaper() -> None:
     data = datasets.load("peoples-daily", split="test")
     marks = sum(line.split(" ").count("w") for line in data.tags)
     assert sum(map(len, found)) == sum(len(line.split(" ")) for line in data.texts) - marks
+
+
+def test_the_second_corpus_keeps_its_latest_training_letters_for_validation() -> None:
+    train_part, late, test = (module._texts("20-newsgroups", split)["texts"] for split in ("train", "validation", "test"))
+    official = datasets.load("20-newsgroups", split="train")
+    assert tuple(test) == datasets.load("20-newsgroups", split="test").texts
+    assert sorted([*train_part, *late]) == sorted(official.texts)
+    groups = [[t for t, label in zip(official.texts, official.labels.tolist(), strict=True) if label == k] for k in range(20)]
+    assert list(late) == [t for group in groups for t in group[len(group) - len(group) // 10 :]]
+    assert list(train_part) == [t for group in groups for t in group[: len(group) - len(group) // 10]]
+    used = tiny(data_set="20-newsgroups").data()["used"]
+    assert used == f"{len(train_part):,} texts for train, {len(late):,} texts for validation, 7,528 texts for test"
+
+
+def test_a_letter_is_a_sentence_without_tags() -> None:
+    found, texts = module._sentences("20-newsgroups", "validation"), module._texts("20-newsgroups", "validation")["texts"]
+    assert [[word for word, _ in letter] for letter in found] == [text.split() for text in texts]
+    assert {tag for letter in found for _, tag in letter} == {""}
 
 
 def test_vectors_start_from_their_seed() -> None:
@@ -115,7 +127,9 @@ def test_train_record_and_evaluate(few_words: None, tmp_path: Path, way: str) ->
     assert near == tuple(e.vocabulary()[0][k] for k in row)
     assert "a" not in near
     counts = e.table("train")
-    assert never_met(record) == pytest.approx(float(((counts == 0).sum() - 8) / 56))  # all seven others are neighbours here
+    assert words.decoded(record.weights()["words"]) == e.vocabulary()[0]
+    assert torch.equal(record.weights()["log_popularity"], (counts.sum(0) / counts.sum()).log().half())
+    assert record.metrics["never_met"].mean == pytest.approx(float(((counts == 0).sum() - 8) / 56))  # all seven others are neighbours here
     with pytest.raises(ValueError, match="'zzz' is not among the 8 words"):
         neighbours_of(record, "zzz")
 
@@ -188,6 +202,18 @@ def test_evaluation_by_hand(few_words: None, monkeypatch: pytest.MonkeyPatch, wa
     assert found["first_order"] == words.share_within(near, words.associates(counts, rows, 4, order=1))
     assert found["second_order"] == words.share_within(near, words.associates(counts, rows, 4, order=2))
     assert found["same_kind"] == words.share_of_kind(near, rows, e.vocabulary()[1])
+    assert found["never_met"] == words.share_unseen(near, rows, counts)
+    assert found["pairs"] == counts.triu().sum().item()
+    assert {k: found.get(k) for k in ("slope", "slope_law")} == (
+        {k: words.entrance(v, p)[k] for k in ("slope", "slope_law")} if way == "distance" else {"slope": None, "slope_law": None}
+    )
+
+
+def test_a_corpus_without_tags_has_no_kinds(few_words: None) -> None:
+    e = tiny(data_set="20-newsgroups")
+    assert set(e.vocabulary()[1]) == {""}
+    found = e.evaluate(e.train(Run(seed=0)), Run(seed=0))
+    assert set(tiny().evaluate(tiny().train(Run(seed=0)), Run(seed=0))) - set(found) == {"same_kind"}
 
 
 # ------------------------------------------------------------------------------------------------------------------ what is shipped
@@ -205,27 +231,37 @@ def test_shipped_weights_give_the_recorded_metrics(name: str, weights_agree: Cal
     weights_agree(name)
 
 
-def seeds(way: str, metric: str) -> tuple[float, ...]:
-    return load(f"minimum-entropy/words-{way}").metrics[metric].seeds
+def seeds(corpus: str, way: str, metric: str) -> tuple[float, ...]:
+    return load(f"minimum-entropy/{CORPORA[corpus]}-{way}").metrics[metric].seeds
 
 
-def test_products_of_negative_sampling_are_pmi_minus_log_k() -> None:
-    assert min(seeds("sgns", "pmi_correlation")) > 0.95
-    assert all(lack == pytest.approx(math.log(5), abs=0.15) for lack in seeds("sgns", "pmi_lack"))
+@pytest.mark.parametrize(("corpus", "least"), [("peoples-daily", 0.95), ("20-newsgroups", 0.8)])
+def test_products_of_negative_sampling_are_pmi_minus_log_k(corpus: str, least: float) -> None:
+    assert min(seeds(corpus, "sgns", "pmi_correlation")) > least
+    assert all(lack == pytest.approx(math.log(5), abs=0.15) for lack in seeds(corpus, "sgns", "pmi_lack"))
 
 
-def test_popular_words_lie_at_the_centre_of_the_distance_model() -> None:
-    assert min(seeds("distance", "norm_rarity")) > 0.95
+@pytest.mark.parametrize("corpus", list(CORPORA))
+def test_popular_words_lie_at_the_centre_of_the_distance_model(corpus: str) -> None:
+    assert min(seeds(corpus, "distance", "norm_rarity")) > 0.95
+    slopes, laws = seeds(corpus, "distance", "slope"), seeds(corpus, "distance", "slope_law")
+    assert all(slope == pytest.approx(law, abs=0.05) for slope, law in zip(slopes, laws, strict=True))
 
 
-def test_two_vectors_a_word_predict_the_test_lines_better_than_one_and_than_the_decomposition() -> None:
-    assert max(seeds("untied", "cost")) < min(seeds("tied", "cost"))
-    assert max(seeds("tied", "cost")) < min(seeds("svd", "cost"))
-    assert max(seeds("svd", "cost")) < min(seeds("distance", "cost")) < min(seeds("distance", "popularity_cost"))
-    assert all(way_cost > floor for way in WAYS for way_cost, floor in zip(seeds(way, "train_cost"), seeds(way, "floor"), strict=True))
+@pytest.mark.parametrize("corpus", list(CORPORA))
+def test_two_vectors_a_word_predict_the_test_lines_better_than_one_and_than_the_decomposition(corpus: str) -> None:
+    assert max(seeds(corpus, "untied", "cost")) < min(seeds(corpus, "tied", "cost"))
+    assert max(seeds(corpus, "tied", "cost")) < min(seeds(corpus, "svd", "cost"))
+    assert max(seeds(corpus, "svd", "cost")) < min(seeds(corpus, "distance", "cost")) < min(seeds(corpus, "distance", "popularity_cost"))
+    for way in WAYS:
+        assert all(cost > floor for cost, floor in zip(seeds(corpus, way, "train_cost"), seeds(corpus, way, "floor"), strict=True))
 
 
-def test_neighbours_of_tied_vectors_are_met_more_often_than_those_of_untied_ones() -> None:
-    assert min(seeds("tied", "first_order")) > max(seeds("untied", "first_order"))
-    assert max(seeds("tied", "same_kind")) < min(seeds("untied", "same_kind"))
-    assert never_met(load("minimum-entropy/words-tied")) < never_met(load("minimum-entropy/words-untied"))
+@pytest.mark.parametrize("corpus", list(CORPORA))
+def test_neighbours_of_tied_vectors_are_met_more_often_than_those_of_untied_ones(corpus: str) -> None:
+    assert min(seeds(corpus, "tied", "first_order")) > max(seeds(corpus, "untied", "first_order"))
+    assert max(seeds(corpus, "tied", "never_met")) < min(seeds(corpus, "untied", "never_met"))
+
+
+def test_neighbours_of_untied_vectors_are_of_one_kind_more_often() -> None:
+    assert max(seeds("peoples-daily", "tied", "same_kind")) < min(seeds("peoples-daily", "untied", "same_kind"))

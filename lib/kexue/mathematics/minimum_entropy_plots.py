@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-__all__ = ["digit_maps", "entropy_ruler", "length_and_popularity", "neighbour_table", "orders", "word_map", "word_shelf"]
+__all__ = ["digit_maps", "entrance_law", "entropy_ruler", "length_and_popularity", "neighbour_table", "orders", "word_map", "word_shelf"]
 
 #: one colour for each model, wherever it occurs
 COLOURS = {"dot": "one", "distance": "two", "student": "three", "floor": "five", "popularity": "four"}
@@ -62,9 +62,9 @@ def word_shelf(words: Sequence[str], glosses: Mapping[str, str], *, caption: str
     return figures.Shown(f"{caption}\n{' '.join(words)}", markup)
 
 
-def _chinese(words: Sequence[str]) -> str:
-    """Words of the page with their language, parted by blanks."""
-    return " ".join(f'<span lang="zh">{html.escape(word)}</span>' for word in words)
+def _in_language(words: Sequence[str]) -> str:
+    """Words of the page, parted by blanks, with their language if it is not that of the page."""
+    return " ".join(html.escape(word) if word.isascii() else f'<span lang="zh">{html.escape(word)}</span>' for word in words)
 
 
 def neighbour_table(lists: Mapping[str, Mapping[str, Sequence[str]]], *, name: str, caption: str) -> figures.Shown:
@@ -80,9 +80,9 @@ def neighbour_table(lists: Mapping[str, Mapping[str, Sequence[str]]], *, name: s
                           caption=caption, name=name)  # fmt: skip
     markup = plain.markup
     for word, near in lists.items():
-        markup = markup.replace(f'<th scope="row">{word}</th>', f'<th scope="row">{_chinese([word])}</th>')
+        markup = markup.replace(f'<th scope="row">{word}</th>', f'<th scope="row">{_in_language([word])}</th>')
         for way in ways:
-            markup = markup.replace(f"<td>{' '.join(near[way])}</td>", f"<td>{_chinese(near[way])}</td>")
+            markup = markup.replace(f"<td>{' '.join(near[way])}</td>", f"<td>{_in_language(near[way])}</td>")
     return figures.Shown(plain.text, markup)
 
 
@@ -123,6 +123,25 @@ def length_and_popularity(popularity: Tensor, lengths: Mapping[str, Tensor], **w
         for ax, (model, values) in zip(np.atleast_1d(panels), lengths.items(), strict=True):
             ax.plot(popularity.log().numpy(), values.numpy(), "o", color=figures.colour(COLOURS[model]), alpha=0.75)
             ax.set(xlabel="log p", ylabel="squared length", title=LABELS[model])
+        return figures.show(fig, **words)
+
+
+def entrance_law(words_of: Mapping[str, tuple[Tensor, Tensor, float]], **words: str) -> figures.Shown:
+    """Log-popularity of words against the squared length of their vectors in the distance model, with the slope that theory predicts.
+
+    Args:
+        words_of: corpus -> squared lengths (N,), log-popularities (N,), predicted slope; the line goes through the means.
+        words: ``name``, ``alt`` and ``caption`` of the figure.
+    """
+    with figures.axes("text", 3.1, columns=len(words_of), sharex=True, sharey=True) as (fig, panels):
+        for ax, (corpus, (square, log_p, slope)) in zip(np.atleast_1d(panels), words_of.items(), strict=True):
+            x, y = square.numpy(), log_p.numpy()
+            ax.plot(x, y, ".", markersize=2, color=figures.colour(COLOURS["distance"]), alpha=0.5, rasterized=True)
+            ends = np.array([x.min(), x.max()])
+            ax.plot(ends, y.mean() + slope * (ends - x.mean()), color=figures.colour("fg"), linewidth=1.4, label=f"predicted: {slope:.2f}")
+            ax.set(xlabel="squared length", ylabel="log p", title=corpus)
+            ax.label_outer()
+            ax.legend(loc="upper right")
         return figures.show(fig, **words)
 
 

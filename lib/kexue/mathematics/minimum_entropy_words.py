@@ -23,6 +23,10 @@ from kexue.mathematics.minimum_entropy_readers import STOPS, frequent
 __all__ = [
     "associates",
     "cosines",
+    "decoded",
+    "encoded",
+    "entrance",
+    "held_out",
     "kinds",
     "law_of_vectors",
     "mean_cost",
@@ -37,6 +41,7 @@ __all__ = [
     "share_unseen",
     "share_within",
     "svd_vectors",
+    "untagged",
     "vocabulary",
     "without_row_selves",
 ]
@@ -71,6 +76,29 @@ def sentences(texts: Iterable[str], tags: Iterable[str]) -> list[Sentence]:
     return [s for s in found if s]
 
 
+def untagged(texts: Iterable[str]) -> list[Sentence]:
+    """Texts that have neither stops nor tags: each is one sentence, the tags of its words are empty.
+
+    >>> untagged(["the sky is", " ", "clear"])
+    [[('the', ''), ('sky', ''), ('is', '')], [('clear', '')]]
+    """
+    found = ([(word, "") for word in text.split()] for text in texts)
+    return [s for s in found if s]
+
+
+def held_out(labels: Tensor, *, share: int = 10) -> Tensor:
+    """Which of some texts are kept for validation, ``(N,)``: of each class the last n // share, by place.
+
+    >>> held_out(torch.tensor([0, 0, 1, 1, 1, 0]), share=3).tolist()
+    [False, False, False, False, True, True]
+    """
+    kept = torch.zeros(len(labels), dtype=torch.bool)
+    for label in sorted(set(labels.tolist())):
+        places = (labels == label).nonzero()[:, 0]
+        kept[places[len(places) - len(places) // share :]] = True
+    return kept
+
+
 def vocabulary(corpus: Iterable[Sentence], size: int) -> tuple[str, ...]:
     """The `size` most frequent words, the most frequent first; words of equal count in the order of their characters.
 
@@ -84,13 +112,30 @@ def vocabulary(corpus: Iterable[Sentence], size: int) -> tuple[str, ...]:
 
 
 def kinds(corpus: Iterable[Sentence], words: Sequence[str]) -> tuple[str, ...]:
-    """The kind of each word: the first letter of its most frequent tag (of two equally frequent ones the earlier in the alphabet)."""
+    """The kind of each word: the first letter of its most frequent tag (of two equally frequent ones the earlier in the alphabet).
+
+    Of words without a tag the kind is empty.
+    """
     count: dict[str, Counter[str]] = {word: Counter() for word in words}
     for sentence in corpus:
         for word, tag in sentence:
             if word in count:
-                count[word][tag[0]] += 1
+                count[word][tag[:1]] += 1
     return tuple(min(count[word], key=lambda kind: (-count[word][kind], kind)) for word in words)
+
+
+def encoded(words: Iterable[str]) -> Tensor:
+    """Words as bytes, one a line, to stand beside their vectors in a file of tensors: uint8 ``(M,)``."""
+    return torch.frombuffer(bytearray("\n".join(words).encode("utf8")), dtype=torch.uint8)
+
+
+def decoded(lines: Tensor) -> tuple[str, ...]:
+    """The words of :func:`encoded`.
+
+    >>> decoded(encoded(["晴", "sky"]))
+    ('晴', 'sky')
+    """
+    return tuple(bytes(lines.tolist()).decode("utf8").split("\n"))
 
 
 # --8<-- [start:counts]
@@ -165,6 +210,27 @@ def law_of_vectors(model: str, vectors: Tensor, contexts: Tensor, *, popularity:
     """
     bias = 0.0 if popularity is None else popularity.log()
     return lambda rows: (scale * row_logits(model, vectors, contexts, rows) + bias).log_softmax(1)
+
+
+def entrance(vectors: Tensor, popularity: Tensor) -> dict[str, float]:
+    r"""What distances predict of popularity, and what they find.
+
+    Readers who stand about the origin with variance :math:`\sigma^2` in every coordinate see a word at v with
+    :math:`\log p=(2\sigma^2-1)\lVert v\rVert^2+` const.
+
+    Args:
+        vectors: of a distance model, ``(N, n)``.
+        popularity: shares p of the words, ``(N,)``; a reader stands at word j with probability p(j).
+
+    Returns:
+        ``sigma2``, the mean over the coordinates of :math:`\sum_jp(j)v_j^2`; ``slope_law``, :math:`2\sigma^2-1`; and ``slope``, that of
+        :math:`\log p` in :math:`\lVert v\rVert^2` by least squares over the words.
+    """
+    square = vectors.square()
+    sigma2 = float((popularity @ square).mean())
+    length = square.sum(1).double()
+    slope = torch.cov(torch.stack([length, popularity.double().log()]))[0, 1] / length.var()
+    return {"sigma2": sigma2, "slope_law": 2 * sigma2 - 1, "slope": float(slope)}
 
 
 # ------------------------------------------------------------------------------------------------------- the baseline: a decomposition
