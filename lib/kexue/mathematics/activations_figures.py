@@ -69,7 +69,7 @@ def _looked(table: str, at: str) -> str:
 
 def _steps() -> dict[str, str]:
     """Expressions that take variance and gradient through the layers: one look into the table for each."""
-    # constants reach the page rounded to 16 bits: the lattice is counted out there, and layers are told apart by halves
+    # constants reach the page rounded to 16 bits, but for integers: the lattice is counted out there
     steps = {
         "lattice": f"{LOW - STEP} + {STEP} * cumsum(ones)",
         "shift": "2 * log(beta) / log(10)",
@@ -82,7 +82,7 @@ def _steps() -> dict[str, str]:
         steps[f"g{k + 1}"] = f"g{k} + push + {_looked('log_slopes', f'a{k}')}"
         steps[f"l{k + 1}"] = f"push - shift + {_looked('log_energy', f'a{k}')} + l{k} + shift - a{k}"
     for letter, name in (("l", "sizes"), ("g", "grads")):
-        steps[name] = " + ".join(f"{letter}{k} * (abs(layer - {k}) < 0.5)" for k in range(LAYERS + 1))
+        steps[name] = " + ".join(f"{letter}{k} * (layer == {k})" for k in range(LAYERS + 1))
     return steps
 
 
@@ -165,7 +165,7 @@ def shape() -> Explorer:
     }  # fmt: skip
     derived = _shape_expressions()
     derived["nexts"] = (
-        " + ".join(f"l{k + 1} * (abs(layer - {k}) < 0.5)" for k in range(LAYERS)) + f" + l{LAYERS} * (abs(layer - {LAYERS}) < 0.5)"
+        " + ".join(f"l{k + 1} * (layer == {k})" for k in range(LAYERS)) + f" + l{LAYERS} * (layer == {LAYERS})"
     )
     order = [n for n in derived if n not in ("nexts", "step")]
     return Explorer(
@@ -260,7 +260,7 @@ def branching() -> Explorer:
         derived={
             "here": "take(path, depth)",
             "apart": "1 - here",
-            "after": f"sum(path * (abs(column(minimum(step + 1, {LAYERS})) - step) < 0.5))",
+            "after": f"sum(path * (column(minimum(step + 1, {LAYERS})) == step))",
         },
         constants={"step": np.arange(LAYERS + 1.0)},
         bits={"path": 32},
