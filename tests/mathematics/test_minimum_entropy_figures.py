@@ -155,6 +155,21 @@ def test_figures_carry_their_words() -> None:
         assert "<svg" in shown.markup
 
 
+def test_the_line_of_the_entrance_has_the_predicted_slope(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []
+    monkeypatch.setattr(plots.figures, "show", lambda fig, **words: kept.append(fig))
+    square, log_p = torch.tensor([1.0, 2.0, 6.0]), torch.tensor([-2.0, -3.0, -10.0])
+    plots.entrance_law({"one": (square, log_p, -0.75), "two": (square + 1, log_p, -0.5)}, **WORDS)
+    for ax, slope in zip(kept[0].axes, (-0.75, -0.5), strict=True):
+        points, line = ax.lines
+        assert points.get_ydata().tolist() == log_p.tolist()
+        (x0, x1), (y0, y1) = line.get_data()
+        assert (y1 - y0) / (x1 - x0) == pytest.approx(slope)
+        assert (y0 + y1) / 2 + slope * (points.get_xdata().mean() - (x0 + x1) / 2) == pytest.approx(-5)  # through the means
+    assert [ax.get_title(loc="left") or ax.get_title() for ax in kept[0].axes] == ["one", "two"]
+    assert kept[0].axes[0].get_legend().get_texts()[0].get_text() == "predicted: −0.75"
+
+
 def test_no_word_of_the_map_covers_another(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = []
     monkeypatch.setattr(plots.figures, "show", lambda fig, **words: kept.append(fig))
@@ -182,11 +197,14 @@ def test_the_shelf_of_words_is_text_with_its_language() -> None:
     assert repr(shown) == "in order\n经济 <x>"
 
 
-def test_the_table_of_neighbours_marks_every_word_as_chinese() -> None:
+def test_the_table_of_neighbours_marks_every_chinese_word() -> None:
     lists = {"北京": {"tied": ["市委", "首都"], "untied": ["上海", "天津"]}, "经济": {"tied": ["建设"], "untied": ["首都"]}}
     shown = plots.neighbour_table(lists, name="tab-test", caption="c")
     assert '<th scope="row"><span lang="zh">北京</span></th>' in shown.markup
     assert '<td><span lang="zh">市委</span> <span lang="zh">首都</span></td>' in shown.markup
     assert shown.markup.count('lang="zh"') == 8
+    plain = plots.neighbour_table({"red": {"tied": ["wings", "sox"]}}, name="tab-test", caption="c")
+    assert "<td>wings sox</td>" in plain.markup
+    assert "lang=" not in plain.markup
     assert '<th scope="col">untied</th>' in shown.markup
     assert "北京 | 市委 首都 | 上海 天津" in repr(shown)

@@ -69,11 +69,12 @@ class Finding:
         return all(self.low < value < self.high for value in self.measure(ways).seeds)
 
     def cell(self, ways: Ways) -> str:
-        """The number with its spread, and whether the finding holds; a dash where the corpus cannot tell."""
+        """The number with its spread, to three places, and whether the finding holds; a dash where the corpus cannot tell."""
         try:
-            return f"{self.measure(ways)} {'✓' if self.holds(ways) else '✗'}"
+            found = self.measure(ways)
         except KeyError:
             return "–"
+        return f"{found.mean:.3f} ± {found.std:.3f} {'✓' if self.holds(ways) else '✗'}"
 
     def claim(self, name: str, ways: Ways, *, of: str) -> Claim:
         """Assert that the mean over the seeds is within the bounds, and give it to the prose.
