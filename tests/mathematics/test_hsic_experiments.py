@@ -23,7 +23,7 @@ from kexue.records import Record, load, read_record, shipped
 from kexue.training import Run, evaluate, train
 from kexue.training.pictures import standardised
 
-SHIPPED = [name for name in shipped() if name.startswith("hsic/")]
+SHIPPED = [name for name in shipped() if name.startswith("hsic/bottleneck-")]
 TINY: dict[str, Any] = {"depths": (1, 3), "width": 6, "validation": 20, "epochs": 2, "batch": 20, "seeds": (0, 1)}
 
 
