@@ -104,11 +104,14 @@ def _over(way: str, other: str, key: str) -> Callable[[Ways], Metric]:
 FINDINGS = {
     "pmi": Finding("negative sampling: correlation of products with PMI", _metric("sgns", "pmi_correlation"), 0.8),
     "lack": Finding(
-        "what its products lack of PMI, less log 5", lambda ways: difference(ways["sgns"].metrics["pmi_lack"], math.log(5)), -0.15, 0.15
+        "negative sampling: what products lack of PMI, less log 5",
+        lambda ways: difference(ways["sgns"].metrics["pmi_lack"], math.log(5)),
+        -0.15,
+        0.15,
     ),
     "rarity": Finding("distances: correlation of |v| with −log p", _metric("distance", "norm_rarity"), 0.5),
     "slope": Finding(
-        "slope of log p in |v|², less 2σ² − 1",
+        "distances: slope of log p in |v|², less 2σ² − 1",
         lambda ways: difference(ways["distance"].metrics["slope"], ways["distance"].metrics["slope_law"]),
         -0.05,
         0.05,
@@ -118,12 +121,12 @@ FINDINGS = {
         lambda ways: difference(ways["untied"].metrics["popularity_cost"], ways["untied"].metrics["cost"]),
         0.3,
     ),
-    "svd": Finding("unseen: nats that they save over the decomposition", _over("svd", "untied", "cost"), 0.05),
+    "svd": Finding("unseen: nats that two vectors save over the decomposition", _over("svd", "untied", "cost"), 0.05),
     "tying": Finding("unseen: nats that one vector costs more than two", _over("tied", "untied", "cost"), 0),
     "distance": Finding("unseen: nats that distances cost more than the decomposition", _over("distance", "svd", "cost"), 0),
     "beside": Finding("neighbours beside the word, one vector less two", _over("tied", "untied", "first_order"), 0.1),
-    "met": Finding("neighbours never seen near it, two vectors less one", _over("untied", "tied", "never_met"), 0),
-    "kind": Finding("neighbours of its part of speech, two vectors less one", _over("untied", "tied", "same_kind"), 0.03),
+    "met": Finding("neighbours never seen near the word, two vectors less one", _over("untied", "tied", "never_met"), 0),
+    "kind": Finding("neighbours of the word’s part of speech, two vectors less one", _over("untied", "tied", "same_kind"), 0.03),
 }
 
 
