@@ -99,11 +99,15 @@ def make_venv() -> list[object]:
 
 
 def install(pip: list[object], lock: Path) -> None:
-    """Install a hashed lock: by uv, about ten times faster, else by pip. No dependency is followed: the lock names all but torch."""
+    """Install a hashed lock: by uv, about ten times faster, else by pip. No dependency is followed: the lock names all but torch.
+
+    The packages are compiled at once, as pip does: where Python may write no bytecode, every process would compile them anew.
+    """
     try:
         if not any(BIN.glob("uv*")):
             run(*pip, "install", "--require-hashes", "-r", UV)
-        run(BIN / "uv", "pip", "install", "-q", "--python", PY, "--no-deps", "--require-hashes", "-r", lock)
+        options = ["-q", "--python", PY, "--no-deps", "--require-hashes", "--compile-bytecode"]
+        run(BIN / "uv", "pip", "install", *options, "-r", lock)
     except (subprocess.CalledProcessError, OSError):
         run(*pip, "install", "--no-deps", "--require-hashes", "-r", lock)
 
@@ -201,13 +205,15 @@ def test(*words: str) -> None:
     """All tests on the built book, with style, types and branch coverage; or the library's quick tests alone."""
     rest = [w for w in words if w != "--lib"]
     python("-m", "kexue", "data")
+    # the long tests stand side by side in few files: a process that has nothing left takes half of what waits at the other
+    two = ("-n", "2", "--dist", "worksteal")
     if "--lib" in words:
-        python("-m", "pytest", "-n", "2", "-m", "not slow and not book and not browser", *rest)
+        python("-m", "pytest", *two, "-m", "not slow and not book and not browser", *rest)
         return
     html()
     python("-m", "ruff", "check", ".")
     python("-m", "mypy")
-    python("-m", "pytest", "-n", "2", *([] if rest else ["--cov", "--cov-report=term"]), *rest)
+    python("-m", "pytest", *two, *([] if rest else ["--cov", "--cov-report=term"]), *rest)
 
 
 def beside(name: str) -> Path:
