@@ -25,15 +25,19 @@ def step(title: str, *command: str, allow: tuple[int, ...] = (0,)) -> float:
     return time.time() - start
 
 
-def start_anew() -> None:
-    """Remove the site: over an old one Sphinx keeps words in the search index that no page holds any more, and other marks of its age."""
-    shutil.rmtree(BUILD / "html", ignore_errors=True)
+def pages(site: Path, *processes: str) -> list[str]:
+    """The command that writes the pages into the folder ``site``, from the chapters' execution cached beside it."""
+    return [sys.executable, "tools/pages.py", str(site), *processes]
 
 
-def pages(output: Path = ROOT) -> list[str]:
-    """The command that writes the pages into ``_build/html`` below ``output``, from the chapters' execution cached beside it."""
-    command = str(Path(sys.executable).with_name("jupyter-book"))
-    return [command, "build", "-W", "-n", "--keep-going", "--path-output", str(output), str(ROOT)]
+def put(new: Path, site: Path) -> None:
+    """Let the new site take the place of the old one, which stays as it is until the new one is whole."""
+    old = site.with_name("html.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if site.exists():
+        site.rename(old)
+    new.rename(site)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def main() -> None:
@@ -47,9 +51,10 @@ def main() -> None:
         "mathematics": step("derivations", python, "tools/mathematics.py"),
         "chapters": step("chapters", python, "tools/execute.py"),
     }
-    start_anew()
-    times["pages"] = step("pages", *pages())
-    times["inspection"] = step("inspection", python, "tools/inspect_site.py")
+    new = BUILD / "html.new"
+    times["pages"] = step("pages", *pages(new))
+    times["inspection"] = step("inspection", python, "tools/inspect_site.py", str(new))
+    put(new, BUILD / "html")
     path = BUILD / "times.json"
     measured = json.loads(path.read_text("utf8"))["pages"]  # written by the step of the chapters
     path.write_text(json.dumps({"steps": {k: round(v, 2) for k, v in times.items()}, "pages": measured}, indent=1), "utf8")

@@ -233,8 +233,8 @@ def inspect(site: Path) -> list[str]:
     return problems
 
 
-def main() -> None:
-    problems = inspect(ROOT / "_build" / "html")
+def main(site: str = str(ROOT / "_build" / "html")) -> None:
+    problems = inspect(Path(site))
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"inspected: {len(problems)} problems" if problems else "inspected: nothing wrong")
@@ -242,4 +242,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,6 +78,7 @@ def build(tmp_path: Path) -> Build:
         (source / f"{CHAPTER}.ipynb").write_text(json.dumps(notebook), "utf8")
         warned = io.StringIO()
         out = tmp_path / "_build" / "html"
+        shutil.rmtree(out, ignore_errors=True)
         with patch_docutils(str(source)), docutils_namespace():
             trees = out.with_name("doctrees")
             app = Sphinx(str(source), str(source), str(out), str(trees), "html", status=io.StringIO(), warning=warned)
@@ -269,3 +272,64 @@ def test_mathematics_that_stands_in_html_alone_loads_mathjax(build: Build) -> No
     book = build("No formula.", {"text/html": '<div class="kx-derivation">\\(x\\)</div>'})
     assert "mathjax/tex-chtml-full.js" in book.chapter
     assert "mathjax/tex-chtml-full.js" not in book.pages["index"]
+
+
+def held(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def erratum(label: str) -> str:
+    return f"```{{erratum}} Wrong\n:label: {label}\n:source: s\n\nText with a {{index}}`term` and {{term}}`kernel`.\n```"
+
+
+INDEX = """{count}`errata` of {count}`claims`, {numref}`fig-line`, {index}`term`
+
+```{claims}
+```
+
+```{errata-list}
+```
+
+```{glossary}
+kernel
+  A sum.
+```
+"""
+LINE, POINT, CLAIM = figure(), figure("fig-point"), claim("small")
+BEFORE = (INDEX, (LINE, erratum("a"), "See {numref}`fig-line`.", CLAIM))
+CHANGES = {
+    "prose of a chapter": (INDEX, (LINE, erratum("a"), "Look at {numref}`fig-line` with other words.", CLAIM)),
+    "prose of the index": (INDEX.replace(" of ", " among "), BEFORE[1]),
+    "an entry of the glossary": (INDEX.replace("A sum.", "A difference."), BEFORE[1]),
+    "a figure before another": (INDEX, (POINT, *BEFORE[1])),
+    "errata": (INDEX, (LINE, erratum("c"), erratum("b"), "See {numref}`fig-line`.", CLAIM)),
+    "a claim that goes": (INDEX, BEFORE[1][:-1]),
+}
+
+
+@pytest.mark.parametrize("after", CHANGES.values(), ids=CHANGES)
+def test_a_build_over_an_earlier_one_gives_the_files_of_one_from_nothing(build: Build, tmp_path: Path, after: Any) -> None:
+    first = held(build(BEFORE[0], *BEFORE[1]).folder)
+    over = build(after[0], *after[1])
+    assert not over.warnings
+    second = held(over.folder)
+    shutil.rmtree(tmp_path / "_build" / "doctrees")
+    assert second == held(build(after[0], *after[1]).folder)
+    assert second != first
+
+
+def test_a_text_that_changed_behind_the_clock_is_read_again(build: Build, tmp_path: Path) -> None:
+    assert "one" in build("one").pages["index"]
+    page = tmp_path / "book" / "index.md"
+    writing = Path.write_text
+
+    def old(path: Path, *arguments: Any) -> int:
+        """Write a file as one of 1970."""
+        done = writing(path, *arguments)
+        os.utime(path, (0, 0))
+        return done
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "write_text", old)
+        assert "two" in build("two").pages["index"]
+    assert page.stat().st_mtime == 0

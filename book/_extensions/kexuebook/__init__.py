@@ -2,6 +2,7 @@
 
 Each module is one idea and has its own ``setup(app)``:
 
+``again``      builds over an earlier one: what is read again, what is kept.
 ``assets``     MathJax and the explorers' front end from local files; nothing is fetched from outside.
 ``cache``      the execution cache of the build, read.
 ``chapters``   ``book/chapters.yml``; the map of the chapters; the lines under a chapter's title and at its end.
@@ -24,7 +25,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import assets, chapters, deferred, errata, figures, gathered, library, notebooks, numbering, roles
+from . import again, assets, chapters, deferred, errata, figures, gathered, library, notebooks, numbering, roles
 
 VERSION = "1"
 
@@ -32,6 +33,6 @@ VERSION = "1"
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register every part of the extension."""
     app.add_config_value("comments_config", {}, "html")  # jupyter-book sets it even when sphinx_comments is left out
-    for module in (deferred, assets, chapters, errata, figures, gathered, library, notebooks, numbering, roles):
+    for module in (deferred, again, assets, chapters, errata, figures, gathered, library, notebooks, numbering, roles):
         module.setup(app)
     return {"version": VERSION, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -87,7 +87,7 @@ def gather(app: Sphinx, docname: str, arguments: dict[str, Any]) -> list[nodes.N
     found: list[nodes.Node] = []
     order = {name: c.no for name, c in by_docname().items()}
     last = ""
-    for erratum in sorted(known(app.env).values(), key=lambda e: order.get(e.docname, 99)):
+    for erratum in sorted(known(app.env).values(), key=lambda e: (order.get(e.docname, 99), e.docname)):
         title = app.env.titles[erratum.docname].astext()
         if erratum.docname != last:
             number = f"{order[erratum.docname]:02d}  " if erratum.docname in order else ""

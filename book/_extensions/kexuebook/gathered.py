@@ -13,6 +13,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from . import chapters, mathematics, mutants, notebooks
@@ -49,7 +50,7 @@ def claims(app: Sphinx, docname: str, arguments: dict[str, Any]) -> list[nodes.N
 
 def _claim(app: Sphinx, name: str, uri: str, claim: dict[str, Any]) -> tuple[str, ...]:
     anchor = f"claim-{claim['name']}"
-    shown = anchor in getattr(app.env, "kexue_claims", {}).get(name, ())
+    shown = anchor in anchored(app.env).get(name, ())
     text = f'<a href="{uri}{"#" + anchor if shown else ""}">{html.escape(claim["text"])}</a>'
     relation = {"<=": "≤", ">=": "≥", "==": "="}.get(claim["relation"], claim["relation"])
     tolerance = f' <span class="kx-muted">{html.escape(claim["tolerance"])}</span>' if claim.get("tolerance") else ""
@@ -66,9 +67,24 @@ def anchor_claims(app: Sphinx, doctree: nodes.document) -> None:
             if f"claim-{name}" not in found:
                 node.replace_self(raw(text.replace('data-claim="', f'id="claim-{name}" data-claim="', 1), *node["classes"]))
                 found.append(f"claim-{name}")
-    if not hasattr(app.env, "kexue_claims"):
-        app.env.kexue_claims = {}  # type: ignore[attr-defined]
-    app.env.kexue_claims[app.env.docname] = found  # type: ignore[attr-defined]
+    anchored(app.env)[app.env.docname] = found
+
+
+def anchored(env: BuildEnvironment) -> dict[str, list[str]]:
+    """The anchors of the claims shown on each page."""
+    if not hasattr(env, "kexue_claims"):
+        env.kexue_claims = {}  # type: ignore[attr-defined]
+    known: dict[str, list[str]] = env.kexue_claims  # type: ignore[attr-defined]
+    return known
+
+
+def purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    anchored(env).pop(docname, None)
+
+
+def merge(app: Sphinx, env: BuildEnvironment, docnames: list[str], other: BuildEnvironment) -> None:
+    """Take over what another process read."""
+    anchored(env).update({name: anchored(other)[name] for name in docnames})
 
 
 # --- data --------------------------------------------------------------------------------------------------------------
@@ -207,3 +223,5 @@ def setup(app: Sphinx) -> None:
         app.add_directive(name, directive(name))
     app.add_role("count", Count())
     app.connect("doctree-read", anchor_claims)
+    app.connect("env-purge-doc", purge)
+    app.connect("env-merge-info", merge)

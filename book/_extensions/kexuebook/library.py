@@ -7,7 +7,9 @@ A new module thus appears by itself. ``{library-pages}`` lists the pages.
 
 from __future__ import annotations
 
+import functools
 import importlib
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -208,19 +210,32 @@ def find(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, text: 
     target = str(node.get("reftarget", ""))
     if node.get("refdomain") != "py" or not target:
         return None
-    objects = env.get_domain("py").data["objects"]
+    known = tails(app)
     short = target.removeprefix("kexue.").split(".")
     for length in range(len(short), 0, -1):
-        tail = "." + ".".join(short[-length:])
-        found = {name: entry for name, entry in objects.items() if name.endswith(tail) and not entry.aliased}
+        found = known.get(".".join(short[-length:]), [])
         if len(found) == 1:
-            ((name, entry),) = found.items()
-            return make_refnode(app.builder, str(node["refdoc"]), entry.docname, entry.node_id, text, name)
+            entry = env.get_domain("py").data["objects"][found[0]]
+            return make_refnode(app.builder, str(node["refdoc"]), entry.docname, entry.node_id, text, found[0])
         if found or (length == 2 and short[-2][:1].isupper()):  # a method is not to be sought without its class
             break
     return text if target.startswith("kexue.") and exists(target) else None
 
 
+def tails(app: Sphinx) -> dict[str, list[str]]:
+    """The documented names by what they end in: ``kexue.figures.show`` by ``figures.show`` and ``show``; made once in a build."""
+    made: dict[str, list[str]] | None = getattr(app, "kexue_tails", None)
+    if made is None:
+        made = defaultdict(list)
+        for name, entry in app.env.get_domain("py").data["objects"].items():
+            parts = name.split(".")
+            for start in range(1, len(parts) * (not entry.aliased)):
+                made[".".join(parts[start:])].append(name)
+        app.kexue_tails = made = dict(made)  # type: ignore[attr-defined]
+    return made
+
+
+@functools.cache
 def exists(target: str) -> bool:
     """Whether a dotted name can be imported.
 
