@@ -23,7 +23,7 @@ _NAMES = {
 
 
 def map_figure(maps: Mapping[str, Tensor], across: str, up: str, **words: str) -> figures.Shown:
-    """Maps of similarity side by side on one scale from 0 to 1; a ring marks the most similar layer of each row.
+    """Maps of similarity side by side on one scale that ends at 1; a ring marks the most similar layer of each row.
 
     Args:
         maps: title → map ``(L, M)``.
@@ -31,12 +31,13 @@ def map_figure(maps: Mapping[str, Tensor], across: str, up: str, **words: str) -
         up: what the rows are.
         words: ``name``, ``alt`` and ``caption`` of the figure.
     """
+    least = min(float(values.min()) for values in maps.values())
     with figures.axes("text", 2.75, columns=len(maps), sharey=True) as (fig, every):
         for ax, (title, values) in zip(every, maps.items(), strict=True):
             rows, columns = values.shape
-            picture = ax.imshow(values.numpy(), vmin=0, vmax=1, interpolation="none")
+            picture = ax.imshow(values.numpy(), vmin=np.floor(10 * least) / 10, vmax=1, interpolation="none")
             best = values.argmax(1).numpy()
-            ax.plot(best, np.arange(rows), "o", ms=7, mfc="none", mec=figures.colour("two"), mew=1.6)
+            ax.plot(best, np.arange(rows), "o", ms=7, mfc="none", mec="black", mew=1.6)  # on the light end of the scale in either mode
             ax.set(title=title, xlabel=across)
             ax.set_xticks(range(columns), range(1, columns + 1))
             ax.set_yticks(range(rows), range(1, rows + 1))
@@ -76,5 +77,7 @@ def caution_figure(rows: Sequence[ChanceRow], moved: Sequence[Moved], **words: s
             if line.limit is not None:
                 right.axhline(line.limit, color=figures.colour(role), lw=0.8, ls=":")
         right.set(xscale="log", xlabel="moved by, in median distances", title="Same answers, other CKA")
-        right.legend(fontsize=7)
+        right.set_xticks(moved[0].distance, [f"{d:g}" for d in moved[0].distance])
+        right.minorticks_off()
+        right.legend(fontsize=7, loc="lower left", bbox_to_anchor=(0, 0.08))
         return figures.show(fig, **words)
