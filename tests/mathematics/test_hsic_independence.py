@@ -189,6 +189,32 @@ def test_pairs_of_a_table() -> None:
     assert test.pairs(table, rate=0.04).dependent.sum() == 2
 
 
+def test_pairs_of_a_table_by_the_gamma_law() -> None:
+    table = torch.stack([*circle(60), normal(60, seed=9)], 1)
+    test = HsicTest(method="gamma")
+    pairs = test.pairs(table)
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        found = test(table[:, i], table[:, j])
+        assert math.isclose(pairs.statistic[i, j], found.statistic, rel_tol=1e-12)
+        assert math.isclose(pairs.p_value[j, i], found.p_value, rel_tol=1e-9)
+    with pytest.raises(ValueError, match="needs n >= 6 samples, got n = 5"):
+        test.pairs(table[:5])
+
+
+@pytest.mark.parametrize("permutations", [19, 70])
+def test_tests_that_share_their_permutations_are_those_one_by_one(permutations: int) -> None:
+    samples = [circle(30, seed=s) for s in range(3)] + [(normal(30), normal(30) ** 2), (normal(30), torch.ones(30, dtype=torch.float64))]
+    kernels = ("gaussian", "linear", "distance", "gaussian", "linear")
+    grams = [(hsic.gram(x, kernel), hsic.gram(y, kernel)) for (x, y), kernel in zip(samples, kernels, strict=True)]
+    orders = independence.random_orders(30, permutations, torch.Generator().manual_seed(7))
+    found = independence.shared_p_values(*(torch.stack(part) for part in zip(*grams, strict=True)), orders)
+    for p_value, (x, y), kernel in zip(found.tolist(), samples, kernels, strict=True):
+        assert p_value == HsicTest(kernel, permutations=permutations, seed=7)(x, y).p_value
+    assert found[-1] == 1  # against a constant everything is a tie
+    with pytest.raises(ValueError, match="same n samples"):
+        independence.shared_p_values(torch.eye(5)[None], torch.eye(4)[None], orders)
+
+
 def test_scores_plug_into_select_k_best() -> None:
     x, y = circle(150)
     table = np.stack([normal(150, seed=9).numpy(), x.numpy(), normal(150, seed=8).numpy()], 1)

@@ -6,10 +6,12 @@ import math
 
 import pytest
 import torch
+from scipy import stats
 
 from kexue.mathematics import hsic, hsic_laws
 from kexue.mathematics import hsic_power as power
 from kexue.mathematics.hsic_independence import HsicTest
+from kexue.mathematics.hsic_relatives import benjamini_hochberg
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -77,6 +79,50 @@ def test_discoveries_among_real_and_shuffled_pairs() -> None:
     assert torch.equal(again.shuffled, found.shuffled)
     nothing = [normal(60, 2, seed=s) for s in range(6)]
     assert power.discoveries(nothing, "linear", n=40, permutations=99).real.sum() <= 1
+
+
+def test_discoveries_are_those_of_the_tests_one_by_one() -> None:
+    pairs = [torch.stack([normal(size, seed=size), normal(size, seed=size) + spread * normal(size, seed=1)], 1)
+             for size, spread in ((30, 0.5), (22, 2.0), (40, 1.0), (22, 0.1))]  # fmt: skip
+    found = power.discoveries(pairs, "distance", n=25, permutations=19, rate=0.3, seed=5)
+    generator = torch.Generator().manual_seed(5)
+    p_values = torch.empty(2, 4)
+    for i, pair in enumerate(pairs):
+        x, y = pair[torch.randperm(len(pair), generator=generator)[:25]].T
+        test = HsicTest("distance", permutations=19, seed=5)
+        p_values[:, i] = torch.tensor([test(x, y).p_value, test(x, y[torch.randperm(len(y), generator=generator)]).p_value])
+    expected = benjamini_hochberg(p_values.flatten(), rate=0.3).view(2, 4)
+    assert torch.equal(torch.stack([found.real, found.shuffled]), expected)
+    assert found.real.any()
+
+
+@pytest.mark.parametrize(("real", "shuffled", "rate", "level"), [(80, 4, 0.05, 1e-3), (99, 0, 0.05, 0.5), (3, 1, 0.2, 1e-6)])
+def test_the_largest_false_share_is_a_binomial_quantile(real: int, shuffled: int, rate: float, level: float) -> None:
+    draw = power.Discoveries(torch.arange(99) < real, torch.arange(99) < shuffled)
+    for draws in (1, 3):
+        findings = draws * (real + shuffled)
+        count = stats.binom.ppf(1 - level, draws * 99, rate * (real + shuffled) / 198)
+        assert power.largest_false_share([draw] * draws, rate=rate, level=level) == count / findings
+    assert power.largest_false_share([draw]) == power.largest_false_share([draw], rate=0.05, level=1e-3)
+
+
+def test_the_promise_holds_where_all_real_pairs_are_found() -> None:
+    """Uniform p-values for the shuffled, nought for the real: the mean share is the promised one, the quantile is nearly kept."""
+    draw = torch.Generator().manual_seed(0)
+    shares, beyond = [], 0
+    for _ in range(2000):
+        p_values = torch.cat([torch.zeros(99), torch.rand(99, generator=draw)])
+        found = power.Discoveries(*benjamini_hochberg(p_values).view(2, -1))
+        shares.append(found.shuffled.sum().item() / (found.real.sum() + found.shuffled.sum()).item())
+        beyond += shares[-1] > power.largest_false_share([found], level=0.05)
+    assert abs(sum(shares) / 2000 - 0.025) < 4 * 0.016 / 2000**0.5
+    assert 0.03 * 2000 < beyond < 0.065 * 2000  # a false finding raises R, and with it the bar for the others
+
+
+def test_no_findings_have_no_share() -> None:
+    none = torch.zeros(5, dtype=torch.bool)
+    with pytest.raises(ValueError, match="nothing was found"):
+        power.largest_false_share([power.Discoveries(none, none)])
 
 
 @pytest.mark.parametrize("name", sorted(power.TESTS))

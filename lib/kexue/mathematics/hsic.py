@@ -314,10 +314,11 @@ def normalised_hsic(k: Tensor, l: Tensor, *, eps: float = 1e-5) -> Tensor:
 
 
 def _shrunk(k: Tensor, ridge: float) -> Tensor:
-    """``R = C (C + ridge I)^-1 = I - ridge (C + ridge I)^-1`` of the centred matrix C, by a Cholesky factorisation."""
+    """``R = C (C + ridge I)^-1 = I - ridge (C + ridge I)^-1`` of the centred matrix C: the derivative of an inverse is two products."""
     c = centre(k)
     eye = torch.eye(c.shape[-1], dtype=c.dtype, device=c.device)
-    return torch.cholesky_solve(c, torch.linalg.cholesky(c + ridge * eye))
+    shrunk: Tensor = eye - ridge * torch.linalg.inv(c + ridge * eye)
+    return shrunk
 
 
 # --8<-- [end:normalised]

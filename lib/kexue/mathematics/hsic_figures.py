@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import ipywidgets as w
 import numpy as np
@@ -23,6 +23,7 @@ MOST = 100
 RELABELLINGS = 200
 SAMPLES = 3
 FAMILIES = ("line", "circle", "slow wave", "fast wave", "spread")
+CIRCLE = 1
 SCALES = np.linspace(-2, 2, 21)
 EDGES = np.linspace(-3, 9, 41)
 TOP = 15.0
@@ -51,14 +52,41 @@ def points(family: int, strength: float, sample: int, n: int) -> tuple[Array, Ar
     return x, np.asarray((strength * np.abs(u) + 1 - strength) * e if family == 4 else y[family] + rest * e)
 
 
-def _margins(k: Tensor, m: Tensor) -> Tensor:
+def _margins(k: _Side, m: _Side) -> Tensor:
     """HSIC_b less its mean under independence, in its standard deviations there, by the moments of Gretton et al.; batched."""
-    n = k.shape[-1]
-    kc, mc = centre(k), centre(m)
-    statistic = (kc * mc).sum((-2, -1)) / n**2
-    mean = kc.diagonal(dim1=-2, dim2=-1).sum(-1) * mc.diagonal(dim1=-2, dim2=-1).sum(-1) / ((n - 1) * n**2)
-    variance = 2 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * (kc**2).mean((-2, -1)) * (mc**2).mean((-2, -1))
+    n = k.centred.shape[-1]
+    statistic = (k.centred * m.centred).sum((-2, -1)) / n**2
+    mean = k.trace * m.trace / ((n - 1) * n**2)
+    variance = 2 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * k.square * m.square
     return (statistic - mean) / variance.sqrt().clamp_min(1e-12)
+
+
+class _Side(NamedTuple):
+    """Centred Gram matrices of one sample, a bandwidth each, with traces and mean squares."""
+
+    centred: Tensor
+    trace: Tensor
+    square: Tensor
+
+    @classmethod
+    def of(cls, k: Tensor) -> _Side:
+        c = centre(k)
+        return cls(c, c.diagonal(dim1=-2, dim2=-1).sum(-1), (c**2).mean((-2, -1)))
+
+
+def _sides(v: Array) -> tuple[float, tuple[_Side, ...]]:
+    """The median distance of a sample; its Gaussian and Laplace kernels at all scales, its linear and its distance kernel."""
+    x = torch.from_numpy(v)
+    median = median_bandwidth(x)
+    scales = torch.from_numpy(10.0**SCALES).float().view(-1, 1, 1)
+    gap = squared_distances(x).float().sqrt() / median  # in medians
+    kernels = torch.exp(-((gap / scales) ** 2) / 2), torch.exp(-gap / scales), linear_gram(x), distance_gram(x)
+    return median, tuple(map(_Side.of, kernels))
+
+
+@lru_cache(maxsize=len(FAMILIES) * SAMPLES)  # for all families but the circle x does not depend on the strength
+def _sides_of_x(family: int, strength: float, sample: int, n: int) -> tuple[float, tuple[_Side, ...]]:
+    return _sides(points(family, strength, sample, n)[0])
 
 
 def excess(family: int, strength: float, sample: int, n: int) -> dict[str, Array | float]:
@@ -68,16 +96,12 @@ def excess(family: int, strength: float, sample: int, n: int) -> dict[str, Array
         ``gaussian_line`` and ``laplace_line`` (21,) over ``SCALES``; ``linear_line``, ``distance_line`` (2,), which know no bandwidth;
         ``med_x``, ``med_y``: the median distances.
     """
-    x, y = (torch.from_numpy(v) for v in points(family, strength, sample, n))
-    widths = [median_bandwidth(v) for v in (x, y)]
-    scales = torch.from_numpy(10.0**SCALES).float().view(-1, 1, 1)
-    gaps = [squared_distances(v).float().sqrt() / wide for v, wide in zip((x, y), widths, strict=True)]  # in medians
-    normal = _margins(*(torch.exp(-((gap / scales) ** 2) / 2) for gap in gaps))
-    laplace = _margins(*(torch.exp(-gap / scales) for gap in gaps))
-    curves = {"gaussian_line": normal.clamp(-2, TOP).numpy(), "laplace_line": laplace.clamp(-2, TOP).numpy()}
-    linear = _margins(linear_gram(x), linear_gram(y)).clamp(-2, TOP).expand(2).numpy()
-    brown = _margins(distance_gram(x), distance_gram(y)).clamp(-2, TOP).expand(2).numpy()
-    return {**curves, "linear_line": linear, "distance_line": brown, "med_x": widths[0], "med_y": widths[1]}
+    wide_x, x = _sides_of_x(family, strength if family == CIRCLE else 0.0, sample, n)
+    wide_y, y = _sides(points(family, strength, sample, n)[1])
+    normal, laplace, linear, brown = (_margins(a, b).clamp(-2, TOP) for a, b in zip(x, y, strict=True))
+    curves = {"gaussian_line": normal.numpy(), "laplace_line": laplace.numpy()}
+    flat = {"linear_line": linear.expand(2).numpy(), "distance_line": brown.expand(2).numpy()}
+    return {**curves, **flat, "med_x": wide_x, "med_y": wide_y}
 
 
 def _gram(of: str) -> dict[str, str]:

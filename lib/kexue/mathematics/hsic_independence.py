@@ -16,6 +16,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,9 +34,20 @@ from kexue.mathematics.hsic import (
 from kexue.mathematics.hsic_factors import thin_factor
 from kexue.mathematics.hsic_relatives import benjamini_hochberg
 
-__all__ = ["HsicTest", "Outcome", "Pairs", "gamma_p_value", "hsic_test", "permutation_null", "permutation_p_value", "u_centre"]
+__all__ = [
+    "HsicTest",
+    "Outcome",
+    "Pairs",
+    "gamma_p_value",
+    "hsic_test",
+    "permutation_null",
+    "permutation_p_value",
+    "shared_p_values",
+    "u_centre",
+]
 
 METHODS = ("permutation", "gamma")
+LEAST = 6  #: observations that the gamma law needs
 THIN = 150  #: from this n on it pays to look for thin factors
 
 
@@ -126,6 +138,28 @@ def _thin_null(phi: Tensor, psi: Tensor, orders: Tensor) -> Tensor:
     return torch.cat([(turned @ psi[part]).square().sum((1, 2)) for part in torch.split(orders.to(psi.device), size)]) / n**2
 
 
+def shared_p_values(k: Tensor, l: Tensor, orders: Tensor) -> Tensor:
+    r"""The p-values of T permutation tests of HSIC_b that share their permutations: the places in L are looked up for all at once.
+
+    Args:
+        k: Gram matrices of x ``(T, n, n)``.
+        l: Gram matrices of y ``(T, n, n)``.
+        orders: permutations of 0 … n - 1, one a row, ``(B, n)``.
+
+    Returns:
+        ``(T,)``, float64; each is that of :func:`permutation_null` and :func:`permutation_p_value`.
+    """
+    n = check_grams(k, l)
+    above = np.triu_indices(n, 1)  # the matrices are symmetric: half of them is enough
+    turns = torch.cat([torch.arange(n)[None], orders]).numpy()  # the sample goes the same way as its permutations, so that ties stay ties
+    a, b = centre(k).detach().numpy(), l.detach().numpy()
+    places = (turns * n).take(above[0], 1) + turns.take(above[1], 1)  # (1 + B, n (n - 1) / 2)
+    values = np.einsum("ti,tbi->tb", np.einsum("tii->ti", a), np.einsum("tii->ti", b)[:, turns])  # (T, 1 + B)
+    for value, one, other in zip(values, a, b, strict=True):
+        value += 2 * (other.reshape(-1).take(places) @ one[above])
+    return torch.tensor([permutation_p_value(float(v[0]), torch.from_numpy(v[1:])) for v in values], dtype=torch.float64)
+
+
 def permutation_p_value(statistic: float, null: Tensor) -> float:
     r"""The share :math:`(1+\#\{\text{null}\ge\text{statistic}\})/(1+B)`: at most its nominal level for every n and every B.
 
@@ -168,20 +202,35 @@ def gamma_p_value(k: Tensor, l: Tensor) -> float:
     Raises:
         ValueError: for n < 6, where the variance has no meaning.
     """
-    n = check_grams(k, l, 6)
-    mean = _spread(k) * _spread(l) / n
-    norms = [(centre(m) ** 2).sum().double() / n**2 for m in (k, l)]
-    variance = 2 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * norms[0] * norms[1]
+    check_grams(k, l, LEAST)
+    return _gamma(_Summary.of(k), _Summary.of(l))[1]
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """What the gamma law needs of one Gram matrix: centred, mean of the diagonal less mean of the rest, mean square when centred."""
+
+    centred: Tensor
+    spread: Tensor
+    norm: Tensor
+
+    @classmethod
+    def of(cls, k: Tensor) -> _Summary:
+        n, c = len(k), centre(k)
+        diagonal = k.diagonal().sum().double()
+        spread = diagonal / n - (k.sum().double() - diagonal) / (n * (n - 1))
+        return cls(c, spread, c.flatten().dot(c.flatten()).double() / n**2)
+
+
+def _gamma(x: _Summary, y: _Summary) -> tuple[float, float]:
+    """HSIC_b and its p-value."""
+    n = len(x.centred)
+    statistic = x.centred.flatten().dot(y.centred.flatten()).double() / n**2
+    mean = x.spread * y.spread / n
+    variance = 2 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * x.norm * y.norm
     if not (mean > 0 and variance > 0):
-        return 1.0  # a constant sample is independent of everything
-    return float(torch.special.gammaincc(mean**2 / variance, hsic_biased(k, l).double() * mean / variance))
-
-
-def _spread(k: Tensor) -> Tensor:
-    """Mean of the diagonal minus mean of the rest."""
-    n = k.shape[-1]
-    diagonal = k.diagonal().sum().double()
-    return diagonal / n - (k.sum().double() - diagonal) / (n * (n - 1))
+        return float(statistic), 1.0  # a constant sample is independent of everything
+    return float(statistic), float(torch.special.gammaincc(mean**2 / variance, statistic * mean / variance))
 
 
 # --8<-- [end:gamma]
@@ -248,9 +297,10 @@ class HsicTest:
 
     def _judge(self, k: Tensor, l: Tensor, widths: tuple[float, float]) -> Outcome:
         n = len(k)
-        statistic = float((hsic_unbiased if self.unbiased else hsic_biased)(k, l))
         if self.method == "gamma":
-            return Outcome(statistic, gamma_p_value(k, l), "gamma", n, widths, k.new_empty(0))
+            check_grams(k, l, LEAST)
+            return Outcome(*_gamma(_Summary.of(k), _Summary.of(l)), "gamma", n, widths, k.new_empty(0))
+        statistic = float((hsic_unbiased if self.unbiased else hsic_biased)(k, l))
         exact = math.factorial(min(n, 20)) <= self.permutations + 1
         generator = torch.Generator().manual_seed(self.seed)
         orders = all_orders(n) if exact else random_orders(n, self.permutations, generator)
@@ -269,11 +319,15 @@ class HsicTest:
         columns = as_sample(table).T
         d = len(columns)
         one = [self.grams(c, c)[::2] for c in columns]
+        brief = [_Summary.of(k) for k, _ in one] if self.method == "gamma" and len(columns[0]) >= LEAST else []
         result = torch.full((2, d, d), math.nan, dtype=torch.float64)
         for i, j in itertools.combinations(range(d), 2):
-            found = self._judge(one[i][0], one[j][0], (one[i][1][0], one[j][1][1]))
-            result[0, i, j] = result[0, j, i] = found.statistic
-            result[1, i, j] = result[1, j, i] = found.p_value
+            if brief:
+                found = _gamma(brief[i], brief[j])
+            else:
+                outcome = self._judge(one[i][0], one[j][0], (one[i][1][0], one[j][1][1]))
+                found = outcome.statistic, outcome.p_value
+            result[:, i, j] = result[:, j, i] = torch.tensor(found, dtype=torch.float64)
         i, j = torch.triu_indices(d, d, 1)
         dependent = torch.zeros(d, d, dtype=torch.bool)
         dependent[i, j] = dependent[j, i] = benjamini_hochberg(result[1][i, j], rate=rate)

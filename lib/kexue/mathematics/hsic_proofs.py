@@ -43,13 +43,14 @@ def bias() -> Derivation:
         name="mean",
         reason="Divide by $(n-1)^2$: the mean of the estimate of the post and of Gretton et al. (2005) is not zero",
     )
-    s, t = sp.symbols("s t", positive=True)
-    d.integrates(
+    h, s, t = sp.symbols("h s t", positive=True)
+    bell = d.integrates(sp.sqrt(sp.pi / h), sp.exp(-h * t**2), (t, -sp.oo, sp.oo), name="bell", reason="For any $h>0$")
+    d.equal(
         1 / sp.sqrt(1 + 4 * s),
-        sp.exp(-(t**2)) * sp.exp(-(t**2) / (4 * s)) / sp.sqrt(4 * sp.pi * s),
-        (t, -sp.oo, sp.oo),
+        to=bell.value.subs(h, 1 + 1 / (4 * s)) / sp.sqrt(4 * sp.pi * s),
         name="kernel-mean",
-        reason="For the post's kernel $e^{-d^2}$ and normal draws of variance $s$: the difference $t$ of two draws has variance $2s$",
+        reason="The post's kernel $e^{-t^2}$ and normal draws of variance $s$: the difference $t$ of two draws has variance $2s$, and so "
+        "$h=1+\\frac1{4s}$ in the mean of the kernel",
     )
     root = 1 / sp.sqrt(5)
     d.equal(
@@ -107,26 +108,38 @@ def quadruples() -> Derivation:
 
 def normal_pair() -> Derivation:
     """HSIC of a normal pair with Gaussian kernels."""
-    u, v = sp.symbols("u v", real=True)
-    a, b, s, w = sp.symbols("a b s w", positive=True)  # squared bandwidths, variances
+    u, v, e = sp.symbols("u v e", real=True)
+    a, b, s, w, h = sp.symbols("a b s w h", positive=True)  # squared bandwidths, variances, half a precision
     m = sp.Symbol("m", real=True)
-    box = {a: (0.5, 3), b: (0.5, 3), s: (0.5, 2), w: (0.5, 2), m: (-1, 1), u: (-2, 2)}
+    box = {a: (0.5, 3), b: (0.5, 3), s: (0.5, 2), w: (0.5, 2), h: (0.5, 2), e: (-1, 1), m: (-1, 1), u: (-2, 2), v: (-2, 2)}
     d = Derivation("normal-pair", "HSIC of a normal pair", domain=box)
-    normal = sp.exp(-((v - m * u) ** 2) / (2 * w)) / sp.sqrt(2 * sp.pi * w)
-    inner = d.integrates(
-        sp.exp(-(m**2) * u**2 / (2 * (b + w))) * sp.sqrt(b / (b + w)),
-        sp.exp(-(v**2) / (2 * b)) * normal,
+    bell = d.integrates(
+        sp.sqrt(sp.pi / h),
+        sp.exp(-h * (v - e) ** 2),
         (v, -sp.oo, sp.oo),
-        name="inner",
-        reason="Let $u$ and $v$ be the two differences inside the kernels $e^{-u^2/2a}$, $e^{-v^2/2b}$. Given $u$, the other is normal "
-        "about $mu$ with some variance $w$. Integrate over it",
+        name="bell",
+        reason="One integral is all that is needed, for any $h>0$ and any centre $e$",
     )
-    outer = d.integrates(
+    both = 1 / (2 * b) + 1 / (2 * w)
+    square = d.equal(
+        both * (v - m * u / (2 * w * both)) ** 2 + m**2 * u**2 / (2 * (b + w)),
+        to=v**2 / (2 * b) + (v - m * u) ** 2 / (2 * w),
+        name="square",
+        reason="Let $u$ and $v$ be the two differences inside the kernels $e^{-u^2/2a}$, $e^{-v^2/2b}$. Given $u$, the other is normal "
+        "about $mu$ with some variance $w$. Kernel and density of $v$ have this exponent, apart from its sign; complete the square",
+    )
+    inner = d.equal(
+        sp.exp(-(m**2) * u**2 / (2 * (b + w))) * sp.sqrt(b / (b + w)),
+        to=sp.exp(-square.value.subs(v, m * u / (2 * w * both))) * bell.value.subs(h, both) / sp.sqrt(2 * sp.pi * w),
+        name="inner",
+        reason="and integrate over $v$: the square becomes $\\sqrt{\\pi/h}$, what is left of the exponent stays",
+    )
+    exponent = sp.Add(1 / (2 * a), m**2 / (2 * (b + w)), 1 / (2 * s))
+    outer = d.equal(
         sp.sqrt(a * b / (b * s + a * b + a * w + s * w + a * m**2 * s)),
-        sp.exp(-(u**2) / (2 * a)) * inner.value * sp.exp(-(u**2) / (2 * s)) / sp.sqrt(2 * sp.pi * s),
-        (u, -sp.oo, sp.oo),
+        to=inner.value.subs(u, 0) * bell.value.subs(h, exponent) / sp.sqrt(2 * sp.pi * s),
         name="outer",
-        reason="and over $u$, normal with variance $s$",
+        reason="Now over $u$, normal with variance $s$: the same integral with the coefficient of $u^2$ in the place of $h$",
     )
     c = sp.Symbol("c", real=True)
     t = sp.Symbol("t", positive=True)
@@ -140,15 +153,19 @@ def normal_pair() -> Derivation:
     )
     r, q = sp.Symbol("r", real=True), sp.Symbol("sigma", positive=True)
     big = (1 + 2 / q**2) ** 2
-    one = det.subs({a: q**2, b: q**2, s: 2, t: 2})
-    three = [one.subs(c, value) ** sp.Rational(-1, 2) for value in (2 * r, 0, r)]
+    one = d.equal(
+        big - c**2 / q**4,
+        to=det.subs({a: q**2, b: q**2, s: 2, t: 2}),
+        name="unit",
+        reason="Unit variances and both kernels with bandwidth $\\sigma$: the differences have variance 2, and the determinant is",
+    )
+    three = [1 / sp.sqrt(one.value.subs(c, value)) for value in (2 * r, 0, r)]
     closed = d.equal(
         1 / sp.sqrt(big - 4 * r**2 / q**4) + 1 / sp.sqrt(big) - 2 / sp.sqrt(big - r**2 / q**4),
         to=three[0] + three[1] - 2 * three[2],
         name="closed",
-        reason="Unit variances, correlation $r$, both kernels with bandwidth $\\sigma$. "
-        "The differences have variance 2; their covariance is $2r$ "
-        "for one pair and its copy, 0 for two copies each, $r$ in the mixed term",
+        reason="For a correlation $r$ the covariance of the differences is $2r$ for one pair and its copy, 0 for two copies each, "
+        "$r$ in the mixed term",
     )
     d.expands(
         4 * r**2 / 125,
