@@ -164,9 +164,7 @@ def shape() -> Explorer:
         "Nearly ReLU, √2": {"family": 0, "beta": 10**0.9, "gain": 2**0.5}, "Nearly linear": {"family": 0, "beta": 10**-0.6, "gain": 1.1},
     }  # fmt: skip
     derived = _shape_expressions()
-    derived["nexts"] = (
-        " + ".join(f"l{k + 1} * (layer == {k})" for k in range(LAYERS)) + f" + l{LAYERS} * (layer == {LAYERS})"
-    )
+    derived["nexts"] = " + ".join(f"l{k + 1} * (layer == {k})" for k in range(LAYERS)) + f" + l{LAYERS} * (layer == {LAYERS})"
     order = [n for n in derived if n not in ("nexts", "step")]
     return Explorer(
         size_tables,
