@@ -108,21 +108,21 @@ def quadruples() -> Derivation:
 
 def normal_pair() -> Derivation:
     """HSIC of a normal pair with Gaussian kernels."""
-    u, v, e = sp.symbols("u v e", real=True)
+    u, v, z = sp.symbols("u v z", real=True)
     a, b, s, w, h = sp.symbols("a b s w h", positive=True)  # squared bandwidths, variances, half a precision
     m = sp.Symbol("m", real=True)
-    box = {a: (0.5, 3), b: (0.5, 3), s: (0.5, 2), w: (0.5, 2), h: (0.5, 2), e: (-1, 1), m: (-1, 1), u: (-2, 2), v: (-2, 2)}
+    box = {a: (0.5, 3), b: (0.5, 3), s: (0.5, 2), w: (0.5, 2), h: (0.5, 2), z: (-1, 1), m: (-1, 1), u: (-2, 2), v: (-2, 2)}
     d = Derivation("normal-pair", "HSIC of a normal pair", domain=box)
     bell = d.integrates(
         sp.sqrt(sp.pi / h),
-        sp.exp(-h * (v - e) ** 2),
+        sp.exp(-h * (v - z) ** 2),
         (v, -sp.oo, sp.oo),
         name="bell",
-        reason="One integral is all that is needed, for any $h>0$ and any centre $e$",
+        reason="One integral is all that is needed, for any $h>0$ and any centre $z$",
     )
-    both = 1 / (2 * b) + 1 / (2 * w)
+    both, centre = (b + w) / (2 * b * w), b * m * u / (b + w)
     square = d.equal(
-        both * (v - m * u / (2 * w * both)) ** 2 + m**2 * u**2 / (2 * (b + w)),
+        both * (v - centre) ** 2 + m**2 * u**2 / (2 * (b + w)),
         to=v**2 / (2 * b) + (v - m * u) ** 2 / (2 * w),
         name="square",
         reason="Let $u$ and $v$ be the two differences inside the kernels $e^{-u^2/2a}$, $e^{-v^2/2b}$. Given $u$, the other is normal "
@@ -130,11 +130,11 @@ def normal_pair() -> Derivation:
     )
     inner = d.equal(
         sp.exp(-(m**2) * u**2 / (2 * (b + w))) * sp.sqrt(b / (b + w)),
-        to=sp.exp(-square.value.subs(v, m * u / (2 * w * both))) * bell.value.subs(h, both) / sp.sqrt(2 * sp.pi * w),
+        to=sp.exp(-square.value.subs(v, centre)) * bell.value.subs(h, both) / sp.sqrt(2 * sp.pi * w),
         name="inner",
         reason="and integrate over $v$: the square becomes $\\sqrt{\\pi/h}$, what is left of the exponent stays",
     )
-    exponent = sp.Add(1 / (2 * a), m**2 / (2 * (b + w)), 1 / (2 * s))
+    exponent = 1 / (2 * a) + square.value.subs(v, centre).coeff(u**2) + 1 / (2 * s)
     outer = d.equal(
         sp.sqrt(a * b / (b * s + a * b + a * w + s * w + a * m**2 * s)),
         to=inner.value.subs(u, 0) * bell.value.subs(h, exponent) / sp.sqrt(2 * sp.pi * s),
