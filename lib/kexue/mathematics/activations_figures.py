@@ -105,9 +105,9 @@ def _shape_expressions() -> dict[str, str]:
         "own": f"10**((shift - {_looked('log_energy', 'shift')}) / 2)",
         "before": "lattice - shift",
         "change": "push + log_energy - lattice",
-        "now": "minimum(maximum(sizes, -13), 7)",
+        "now": "minimum(maximum(sizes, -40), 40)",  # far beyond the axis, where the curve has left the picture
         "step": "nexts - sizes",
-        "back": "minimum(maximum(grads, -13), 7)",
+        "back": "minimum(maximum(grads, -40), 40)",
     }
 
 
