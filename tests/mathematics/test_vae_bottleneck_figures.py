@@ -57,6 +57,9 @@ def test_read_outs_are_the_filling(water: Explorer, digits: tuple[Tensor, Tensor
     assert float(shown["coded"]) == int(filling.coded)
     assert float(shown["lost"]) == pytest.approx(100 * filling.distortion.item() / heights.sum().item(), abs=1e-4)
     assert float(shown["surface"]) == pytest.approx(math.log10(level))
+    error, rate = (water.figure.spec["panels"][1][axis] for axis in "xy")  # the dot lies in the picture
+    assert error[0] <= float(shown["distortion"]) <= error[1]
+    assert rate[0] <= float(shown["rate"]) <= rate[1]
     assert np.interp(filling.distortion.item(), shown["curve_error"], shown["curve_rate"]) == pytest.approx(filling.rate.item(), abs=0.3)
     assert np.diff(shown["tangent"]) / np.diff(shown["curve_error"]) == pytest.approx(np.full(119, -1 / (2 * level)), rel=1e-3)
     tangent = np.interp(filling.distortion.item(), shown["curve_error"], shown["tangent"])
@@ -99,7 +102,7 @@ def test_states_that_the_text_names(water: Explorer, roads: Explorer) -> None:
     assert [(round(10**value, 4), label) for value, label in level["marks"]] == [(0.0793, "10 bits"), (0.6989, "last peak")]
     assert (level["positions"][0], level["positions"][-1], level["positions"][1]) == (-3.0, 0.2, -2.99)
     assert 10 ** level["start"] == pytest.approx(0.05)
-    assert [(p["x"], p["y"]) for p in spec["panels"][:2]] == [([0.0, 55.0], [-4.0, 0.2]), ([0.0, 4.75], [0.0, 60.0])]
+    assert [(p["x"], p["y"]) for p in spec["panels"][:2]] == [([0.0, 55.0], [-4.0, 0.2]), ([0.0, 4.75], [0.0, 90.0])]
     assert [(p["width"], p.get("columns")) for p in spec["panels"]] == [(0.6, None), (0.4, None), *[(1.0, 10)] * 3, (None, None)]
     spec = roads.figure.spec
     assert spec["presets"] == [
@@ -110,7 +113,7 @@ def test_states_that_the_text_names(water: Explorer, roads: Explorer) -> None:
     assert (size["start"], size["labels"]) == (2.0, ["2", "8", "32", "128"])
     assert "play" in t
     assert "play" not in size
-    assert spec["panels"][0]["y"] == [0.0, 7.0]
+    assert spec["panels"][0]["y"] == [0.0, 10.0]
 
 
 def test_landscape_is_the_staircase_of_the_heights(water: Explorer) -> None:

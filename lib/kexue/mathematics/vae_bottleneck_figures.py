@@ -55,7 +55,7 @@ def _landscape(count: int) -> list[object]:
             p.Line("curve_rate", "curve_error", colour="text", width=2.0),
             p.Line("tangent", "curve_error", colour="muted", width=1.2, dashed=True),
             dots=[p.Dots(x="distortion", y="rate", colour="two", size=11)],
-            x_range=(0, 4.75), y_range=(0, 60), height=300, width=0.4, xlabel="squared error", ylabel="rate, nats",
+            x_range=(0, 4.75), y_range=(0, 90), height=300, width=0.4, xlabel="squared error", ylabel="rate, nats",
             title="Rate against error",
             alt="The rate-distortion curve of the digits falls steeply and convexly; a dot marks the present level and a line its slope",
         ),
@@ -146,7 +146,7 @@ def _road_panels() -> list[object]:
             p.Line("shell", "relative", colour="one", fill=True, opacity=0.45, label="prior = circle"),
             p.Line("along", "relative", colour="two", label="straight line"),
             marks=[p.Mark(x="shrunk", label="mean length", colour="two")],
-            x_range=(0, 2), y_range=(0, 7), height=270, width=0.5, xlabel="length of the code over √d", ylabel="density",
+            x_range=(0, 2), y_range=(0, 10), height=270, width=0.5, xlabel="length of the code over √d", ylabel="density",
             title="How long is a code on the way?",
             alt="The lengths of codes lie on a narrow shell; codes on the straight line are shorter, half-way by the square root "
             "of two",
