@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from kexue.generative import energy_gan_plane_plots as plots
+from kexue.generative import energy_gan_sampling as sampling
 from kexue.generative.energy_gan import interpolate_density
 from kexue.generative.energy_gan_entropy import fit_toy, heavy_ball
 from kexue.generative.energy_gan_experiments import EXPERIMENTS, _words
@@ -196,3 +197,14 @@ def test_the_experiments_of_the_chapter_and_what_their_evaluation_may_differ_by(
 
 def test_settings_laws_and_films_cannot_be_changed(changeable: Callable[[str], set[str]]) -> None:
     assert changeable("generative.energy_gan") == set()
+
+
+@pytest.mark.parametrize("eps", [0.1, 0.7, 3.0])
+def test_wrong_proposal_densities_are_wrong_in_what_they_are_named_for(eps: float) -> None:
+    """A drift of twice the length, no density at all, and the norm in the place of its square."""
+    new, old, gradient = torch.randn(3, 5, 4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    right = sampling.log_proposal(new, old, gradient, eps)
+    torch.testing.assert_close(sampling.printed_log_proposal(new, old, gradient, eps), sampling.log_proposal(new, old, 2 * gradient, eps))
+    assert torch.equal(sampling.no_log_proposal(new, old, gradient, eps), torch.zeros(5, 4, dtype=torch.float64))
+    length = (-2 * eps * right).sqrt()
+    torch.testing.assert_close(sampling.norm_log_proposal(new, old, gradient, eps) * length, right)
