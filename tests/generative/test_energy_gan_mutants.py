@@ -11,8 +11,9 @@ import torch
 
 from kexue.generative import energy_gan_plane_plots as plots
 from kexue.generative import energy_gan_sampling as sampling
+from kexue.generative import energy_gan_training
 from kexue.generative.energy_gan import interpolate_density
-from kexue.generative.energy_gan_entropy import fit_toy, heavy_ball
+from kexue.generative.energy_gan_entropy import fit_toy, heavy_ball, overshoots
 from kexue.generative.energy_gan_experiments import EXPERIMENTS, _words
 from kexue.generative.energy_gan_plane import LAWS, REACH, coverage
 from kexue.generative.energy_gan_plane_explorer import RUNS, Film, training_run_explorer
@@ -69,6 +70,19 @@ def test_a_step_tells_what_it_saw_and_moves_each_network_once(monkeypatch: pytes
     assert game.average.updates == 1
 
 
+@pytest.mark.parametrize(("steps", "every"), [(1, 1), (39, 1), (79, 1), (80, 2), (4000, 100), (30_000, 750)])
+def test_the_energy_is_watched_forty_times_below_ten_thousand(monkeypatch: pytest.MonkeyPatch, steps: int, every: int) -> None:
+    """The fit is left out; what it was given is looked at, and its judge is asked."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(energy_gan_training, "fit", lambda run, step, **options: given.update(options))
+    settings = EnergyGAN(name="a/b", code=3, width=2, energy_width=2, steps=steps, batch=4)
+    held_out = torch.rand(6, 1, 28, 28) * 2 - 1
+    _, energy = settings.play(Run(seed=1), torch.rand(8, 1, 28, 28) * 2 - 1, held_out)
+    assert (given["steps"], given["judge_every"], given["bound"]) == (steps, every, 1e4)
+    with torch.no_grad():
+        assert given["judge"](steps) == {"val_energy": pytest.approx(float(energy(held_out).mean()), abs=1e-6)}
+
+
 @pytest.mark.parametrize(("setting", "words"), [
     ({"penalty_real": -0.1}, "penalties, the entropy's weight and the noise must be at least 0"), ({"penalty_fake": -1.0}, "at least 0"),
     ({"entropy": -1.0}, "at least 0"), ({"noise": -1.0}, "at least 0"),
@@ -117,6 +131,24 @@ def test_the_landscape_fills_its_scale_and_each_quantity_has_its_colour() -> Non
     assert (reals["colour"], reals["label"], fakes["colour"], fakes["label"]) == ("three", "reals", "two", "fakes")
     assert {line["colour"] for line in by_kind["line"]} == {"two"}
     assert len(RUNS) == 4
+
+
+def test_the_marks_of_the_axes_stand_at_what_they_say() -> None:
+    """Energies on the scale of arsinh, steps on that of square roots: each label, read as a number, gives its place."""
+    experiment = Film(load(next(iter(RUNS.values())))).experiment
+    panels = {panel["title"]: panel for panel in training_run_explorer().figure.spec["panels"]}
+
+    def read(ticks: list[tuple[float, str]]) -> tuple[list[float], list[float]]:
+        return [place for place, _ in ticks], [float(text.replace(",", "").replace("−", "-")) for _, text in ticks]
+
+    places, values = read(panels["How high they stand"]["yticks"])
+    assert np.sinh(places) == pytest.approx(values, abs=1e-6, rel=1e-9)
+    assert values == sorted({sign * 10.0**power for sign in (-1, 1) for power in range(5)} | {0.0})
+    for title in ("How high they stand", "Modes (or arcs) that hold fakes"):
+        places, values = read(panels[title]["xticks"])
+        steps, last = experiment.steps, experiment.frames - 1
+        assert (np.asarray(places) / last) ** 2 * steps == pytest.approx(values, abs=0.6)
+        assert [value / steps for value in values] == [0, 0.02, 0.1, 0.25, 0.5, 0.75, 1]
 
 
 # --- formulae at their edges -------------------------------------------------------------------------------------------
@@ -208,3 +240,20 @@ def test_wrong_proposal_densities_are_wrong_in_what_they_are_named_for(eps: floa
     assert torch.equal(sampling.no_log_proposal(new, old, gradient, eps), torch.zeros(5, 4, dtype=torch.float64))
     length = (-2 * eps * right).sqrt()
     torch.testing.assert_close(sampling.norm_log_proposal(new, old, gradient, eps) * length, right)
+
+
+@pytest.mark.parametrize("bottom", [0.0, 2.5])
+@pytest.mark.parametrize("mirrored", [1, -1])
+def test_a_ball_overshoots_where_it_comes_to_the_other_side(bottom: float, mirrored: int) -> None:
+    """Not where it comes to rest at the bottom itself, and not where it began there, since it then began on no side."""
+    paths = {
+        (3, 2, 1): False,
+        (3, 0, 0): False,
+        (3, 0, 1): False,
+        (3, -1, 2): True,
+        (3, 1, -0.5): True,
+        (0, 1, -1): False,
+        (0, 0, 0): False,
+    }
+    path = bottom + mirrored * torch.tensor(list(paths), dtype=torch.float64).T
+    assert overshoots(path, bottom).tolist() == list(paths.values())
