@@ -13,6 +13,7 @@ from sklearn import metrics
 from torch import Tensor
 
 from kexue import datasets
+from kexue.generative import digit_classifier_experiments
 from kexue.generative.digit_classifier import DigitClassifier, moved
 from kexue.generative.digit_classifier_experiments import EXPERIMENTS, Classification, judged
 from kexue.records import Record, load, read_record
@@ -127,6 +128,7 @@ def test_train_record_and_evaluate(few_images: dict[str, tuple[Tensor, Tensor]],
     assert all(c.found == c.recorded for c in evaluate(record, experiment=e))
     assert record.metrics["accuracy"].mean > 0.9  # bright and dark
     assert set(record.curve) == {"loss", "val_loss", "val_accuracy"}
+    assert list(record.curve.steps) == [3 * point for point in range(1, 21)]
     assert record.metrics_of_weights["accuracy"] == pytest.approx(record.metrics["accuracy"].seeds[0], abs=0.05)
 
 
@@ -134,6 +136,23 @@ def test_training_repeats_itself_and_honours_the_seed(few_images: dict[str, tupl
     one, two, other = (tiny(flip=True).train(Run(seed=s)) for s in (3, 3, 4))
     assert all(torch.equal(one[k], two[k]) for k in one)
     assert not all(torch.equal(one[k], other[k]) for k in one)
+
+
+@pytest.mark.parametrize(("steps", "every"), [(1, 1), (19, 1), (39, 1), (40, 2), (2100, 105)])
+def test_what_a_training_is_given(
+    few_images: dict[str, tuple[Tensor, Tensor]], monkeypatch: pytest.MonkeyPatch, steps: int, every: int
+) -> None:
+    """The fit is left out; a single step is made by hand, at the rate of the last one: nought."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(digit_classifier_experiments, "fit", lambda run, step, **options: given.update(step=step, **options))
+    first = tiny(steps=steps, rate=0.5, decay=0.125).train(Run(seed=0))
+    (group,) = given["parts"]["optimizer"].param_groups
+    assert (given["steps"], given["judge_every"], given["bound"]) == (steps, every, 1e3)
+    assert (group["lr"], group["weight_decay"], len(group["params"])) == (0.5, 0.125, len(list(given["parts"]["model"].parameters())))
+    before = {name: value.clone() for name, value in first.items() if name.endswith("weight")}
+    assert set(given["step"](steps)) == {"loss"}
+    assert group["lr"] == pytest.approx(0, abs=1e-12)
+    assert all(torch.allclose(value, given["parts"]["model"].state_dict()[name], atol=1e-9) for name, value in before.items())
 
 
 def test_held_out_pictures_teach_nothing(few_images: dict[str, tuple[Tensor, Tensor]]) -> None:
