@@ -102,10 +102,7 @@ def _data_set(row: Mapping[str, str]) -> str:
     facts = {key: html.escape(str(text)) for key, text in row.items()}
     name, (title, _, rest) = facts.pop("name"), facts.pop("contents").partition(". ")
     lines = "".join(f"<div><dt>{key.capitalize()}</dt><dd>{text}</dd></div>" for key, text in facts.items())
-    return (
-        f'<section class="kx-data-set" id="data-{name}"><h2>{title} <code>{name}</code></h2>'
-        f"<p>{rest}</p><dl>{lines}</dl></section>"
-    )
+    return f'<section class="kx-data-set" id="data-{name}"><h2>{title} <code>{name}</code></h2><p>{rest}</p><dl>{lines}</dl></section>'
 
 
 # --- counts ------------------------------------------------------------------------------------------------------------
