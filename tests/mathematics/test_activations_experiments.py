@@ -17,7 +17,20 @@ from torch.nn import functional as F
 from kexue import datasets
 from kexue.mathematics import activations_experiments as module
 from kexue.mathematics.activations import activation, gain, moments
-from kexue.mathematics.activations_experiments import EXPERIMENTS, SEVEN, TEN, DepthStudy, Row, apart, curves, restore, rows
+from kexue.mathematics.activations_depth import critical_init, trajectory
+from kexue.mathematics.activations_experiments import (
+    EDGES,
+    EXPERIMENTS,
+    SEVEN,
+    TEN,
+    DepthStudy,
+    Row,
+    across_the_edge,
+    apart,
+    curves,
+    restore,
+    rows,
+)
 from kexue.mathematics.activations_training import (
     Net,
     PlainNets,
@@ -61,8 +74,11 @@ def test_a_net_and_its_name() -> None:
     net = Net("leaky-relu", "own", 8, "batch")
     assert net.name == "leaky-relu-own-8-batch"
     assert net_of(net.name) == net
-    assert net.scale == gain("leaky-relu")
-    assert Net("su", "one", 8, "none").scale == 1.0
+    assert net.variances == (gain("leaky-relu") ** 2, 0.0)
+    assert Net("su", "one", 8, "none").variances == (1.0, 0.0)
+    weight, bias = critical_init("su")
+    assert net_of("su-edge100-8-none").variances == (weight, bias)
+    assert net_of("su-edge85-8-none").variances == (pytest.approx(0.85 * weight), bias)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +89,9 @@ def test_a_net_and_its_name() -> None:
         ("wave-own-8-none", "unknown activation 'wave'"),
         ("su-two-8-none", "a gain out of one, own, .*got 'two', 'none' and 8"),
         ("su-own-8-layer", "a norm out of none, batch"),
+        ("su-edge100-8-batch", "edge100 and the like without a norm, .*got 'edge100', 'batch'"),
+        ("su-edge0-8-none", "got 'edge0'"),
+        ("su-edge-8-none", "got 'edge'"),
         ("su-own-0-none", "depth of at least 1.* and 0"),
     ],
 )
@@ -170,6 +189,23 @@ def test_all_nets_begin_with_the_same_numbers_times_their_gain() -> None:
     assert not torch.equal(stack(nets).hidden, stack(nets, seed=1).hidden)
 
 
+def test_nets_at_the_edge_begin_with_biases_and_with_the_same_numbers() -> None:
+    (nets,) = nets_of(("su", "tanh"), ("one", "edge100", "edge50"), (40,), ("none",))
+    made = stack(nets, width=30)
+    weight, bias = critical_init("su")
+    one, su, half, *_ = made.hidden.detach().unbind(1)
+    assert torch.allclose(su, one * math.sqrt(weight))
+    assert torch.allclose(half, one * math.sqrt(weight / 2))
+    assert not made.shift[0].any()  # the first pre-activations have the variance of the pictures
+    assert not made.shift[:, [0, 3]].any()
+    assert made.shift[1:, 1].std().item() == pytest.approx(math.sqrt(bias), rel=0.05)
+    assert torch.equal(made.shift[:, 1], made.shift[:, 2])
+    assert torch.allclose(made.shift[:, 4], made.shift[:, 1] * math.sqrt(critical_init("tanh")[1] / bias), atol=1e-6)
+    without = stack(nets[:1], width=30)  # what is drawn for the biases comes after all else
+    assert torch.equal(without.hidden[:, 0], made.hidden[:, 0])
+    assert torch.equal(without.head[:, 0], made.head[:, 0])
+
+
 @pytest.mark.parametrize(("kind", "norm"), [("dense", "batch"), ("conv", "none")])
 def test_taken_apart_and_put_together(kind: str, norm: str) -> None:
     (nets,) = nets_of(("su", "relu"), ("own",), (3,), (norm,))
@@ -247,8 +283,14 @@ def test_gradients_that_are_no_numbers_or_nothing() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------- experiments
-def test_the_two_studies() -> None:
-    digits, fashion = EXPERIMENTS
+def test_the_studies() -> None:
+    digits, fashion, edge = EXPERIMENTS
+    assert isinstance(edge, DepthStudy)
+    assert (len(edge.nets), edge.activations, edge.depths, edge.norms) == (18, ("su",), (20, 40), ("none",))
+    assert edge.gains == ("one", "own", "edge50", "edge70", "edge85", "edge100", "edge115", "edge140", "edge200")
+    same = {"width", "epochs", "batch", "rate", "end", "data_set", "kind", "validation", "pictures"}  # as the study of the gains
+    assert all(getattr(edge, name) == getattr(digits, name) for name in same)
+    assert edge.small() == edge
     assert isinstance(digits, DepthStudy)
     assert isinstance(fashion, DepthStudy)
     assert (len(digits.nets), digits.activations, digits.depths, digits.norms) == (28, SEVEN, (3, 20), ("none",))
@@ -498,3 +540,18 @@ def test_on_fashion_batch_normalisation_lets_the_gradients_of_relu_grow_as_its_m
     assert growth == pytest.approx(math.pi / (math.pi - 1))
     ratio = statistics.fmean(result("fashion-depth", "relu-one-32-batch").gradient)
     assert ratio == pytest.approx(31 / 2 * math.log10(growth), abs=0.1)
+
+
+def test_across_the_edge_of_chaos() -> None:
+    record = load("activations/digits-edge")
+    assert [row.net.name for row in across_the_edge(record, 20).values()] == [f"su-edge{p}-20-none" for p in EDGES]
+    weight, bias = critical_init("su")
+    for depth in (20, 40):  # gradients before training are those of infinite width
+        for per_cent, row in across_the_edge(record, depth).items():
+            growth = trajectory("su", depth - 1, weight=per_cent / 100 * weight, bias=bias)[1][-1]
+            assert statistics.fmean(row.gradient) == pytest.approx(0.5 * math.log10(growth), abs=0.5), (depth, per_cent)
+    shallow, deep = (across_the_edge(record, depth) for depth in (20, 40))
+    assert min(deep[100].accuracy) > 0.85
+    for per_cent in (50, 70, 140, 200):
+        assert min(deep[100].accuracy) > max(deep[per_cent].accuracy) + 0.05
+    assert min(shallow[p].mean for p in (70, 85, 100, 115)) > 0.9

@@ -158,3 +158,6 @@ def test_boundaries_and_theory() -> None:
     seeds = {"relu": [2.6, 2.7], "su": [1.6, 1.7]}
     drawn = markup(plots.against_theory(growth, seeds, seeds, 31, **WORDS))
     assert drawn.count("var(--kx-two") >= 2
+    flat = {20: [[0.5, 0.6], [0.7, 0.8]], 40: [[0.1, 0.2], [0.3, 0.4]]}
+    svg = markup(plots.edge_figure({20: [-1.0, 1.0], 40: [-2.0, 2.0]}, flat, flat, (50, 200), **WORDS))
+    assert svg.count("var(--kx-one") == svg.count("var(--kx-two") > 4

@@ -1,7 +1,8 @@
 """How deep may a plain net be? Activation, gain, depth and normalisation crossed, on digits and on clothes.
 
-``kexue train activations/digits-depth`` trains 28 small nets without normalisation as a CPU can; ``activations/fashion-depth`` is meant for
-a GPU (convolutions on 60,000 pictures, nine activations and the sigmoid), and its small settings are dense nets on averaged pictures.
+``kexue train activations/digits-depth`` trains 28 small nets without normalisation as a CPU can, and ``activations/digits-edge`` nets that
+begin at the edge of chaos, on either side of it, and without biases; ``activations/fashion-depth`` is meant for a GPU (convolutions on
+60,000 pictures, nine activations and the sigmoid), and its small settings are dense nets on averaged pictures.
 The learning rate is the same for all nets, chosen by nobody: Adam's usual 1e-3. Pictures held out of the training split draw the curves;
 they choose nothing either, and the last weights are kept. The test split is looked at once, at the end.
 """
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from kexue.training import Run
 
 STARTING = 256  # training pictures whose gradients are compared before the first step
+EDGES = (50, 70, 85, 100, 115, 140, 200)  # per cent of the critical variance of the weights, about equal steps of its logarithm
 SEVEN = ("relu", "swish", "gelu", "su", "tanh", "sigmoid", "centred-sigmoid")
 TEN = ("relu", "leaky-relu", "elu", "swish", "gelu", "mish", "su", "tanhexp", "relu2", "sigmoid")
 
@@ -53,7 +55,7 @@ class DepthStudy(Experiment):
     Attributes:
         data_set: name of the data set.
         activations: names of the registry.
-        gains: ``one``, ``own``.
+        gains: ``one``, ``own``, ``edge100`` and the like.
         depths: numbers of hidden layers.
         norms: ``none``, ``batch``.
         kind: ``dense`` or ``conv``.
@@ -215,6 +217,21 @@ EXPERIMENTS = register(
         ships=("*",),
     ),
     DepthStudy("activations/fashion-depth"),
+    DepthStudy(
+        "activations/digits-edge",
+        data_set="digits",
+        activations=("su",),
+        gains=(*GAINS, *(f"edge{per_cent}" for per_cent in EDGES)),
+        depths=(20, 40),
+        norms=("none",),
+        kind="dense",
+        width=64,
+        validation=180,
+        epochs=20,
+        batch=64,
+        end=1.0,
+        ships=("su-edge50-40-none", "su-edge100-40-none", "su-edge200-40-none"),
+    ),
 )
 
 
@@ -265,3 +282,9 @@ def curves(record: Record, nets: Sequence[Net]) -> dict[str, tuple[tuple[int, ..
 def restore(record: Record) -> dict[str, PlainNets]:
     """The shipped nets of a study by their names, ready for use."""
     return apart(record.weights())
+
+
+def across_the_edge(record: Record, depth: int) -> dict[int, Row]:
+    """The nets of a study that begin at or beside the edge of chaos, by their variance of weights in per cent of the critical one."""
+    found = {row.net.gain: row for row in rows(record, depth=depth)}
+    return {per_cent: found[f"edge{per_cent}"] for per_cent in EDGES}

@@ -12,7 +12,7 @@ from kexue import figures
 from kexue.mathematics.activations import ACTIVATIONS, moments, slope
 from kexue.mathematics.activations_depth import q_slope
 
-__all__ = ["COLOURS", "against_theory", "boundaries", "design_plane", "gallery", "moment_table", "profiles"]
+__all__ = ["COLOURS", "against_theory", "boundaries", "design_plane", "edge_figure", "gallery", "moment_table", "profiles"]
 
 #: one colour for each function, wherever it occurs
 COLOURS = {
@@ -152,4 +152,37 @@ def against_theory(
                 shift = (-6 if side == "right" else 6, -3)
                 ax.annotate(ACTIVATIONS[name].label, (x, y.mean()), xytext=shift, textcoords="offset points", ha=side, fontsize=8.5)
             ax.set(xlabel="χ under batch normalisation", ylabel=what, xlim=(1, 1.56))
+        return figures.show(fig, **words)
+
+
+def edge_figure(
+    theory: Mapping[int, Sequence[float]],
+    measured: Mapping[int, Sequence[Sequence[float]]],
+    accuracy: Mapping[int, Sequence[Sequence[float]]],
+    per_cent: Sequence[int],
+    **words: str,
+) -> figures.Shown:
+    """Nets from either side of the edge of chaos: gradients before training against theory, and accuracy after it.
+
+    Args:
+        theory: by depth, log10 of first over last gradient at each start.
+        measured: by depth and start, the same of each seed.
+        accuracy: by depth and start, test accuracy of each seed.
+        per_cent: variance of the weights of each start, in per cent of the critical one.
+        words: ``name``, ``alt`` and ``caption`` of the figure.
+    """
+    with figures.axes("text", 3.2, columns=2) as (fig, (left, right)):
+        for role, depth in zip(figures.ROLES, theory, strict=False):
+            shade = figures.colour(role)
+            left.plot(per_cent, theory[depth], color=shade, linewidth=1)
+            right.plot(per_cent, [np.mean(seeds) for seeds in accuracy[depth]], color=shade, linewidth=1)
+            for ax, values in ((left, measured), (right, accuracy)):
+                flat = [(x, y) for x, seeds in zip(per_cent, values[depth], strict=True) for y in seeds]
+                ax.plot(*zip(*flat, strict=True), "o", color=shade, markersize=4, alpha=0.8, label=f"{depth} layers")
+        for ax, what in ((left, "log₁₀ of first over last gradient"), (right, "test accuracy")):
+            ax.axvline(100, color=figures.colour("muted"), linewidth=0.8, linestyle=":")
+            ax.set(xscale="log", xlabel="variance of the weights, % of the critical", ylabel=what)
+            ax.set_xticks(per_cent, map(str, per_cent))
+            ax.minorticks_off()
+        right.legend()
         return figures.show(fig, **words)

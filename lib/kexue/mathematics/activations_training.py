@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,10 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kexue.mathematics.activations import activation, gain
+from kexue.mathematics.activations_depth import critical_init
 
 __all__ = ["GAINS", "KINDS", "NORMS", "Net", "PlainNets", "correct", "gradient_ratio", "losses", "net_of", "nets_of"]
 
 GAINS = ("one", "own")  # weights N(0, 1/fan-in), or times the activation's own gain
+EDGE = re.compile(r"edge([1-9]\d*)")  # edge100 is the critical start, edge120 has 120 % of its variance of weights
 NORMS = ("none", "batch")
 KINDS = ("dense", "conv")
 LARGEST = 1e300  # stands for a gradient that is no number, and its inverse for none
@@ -34,7 +37,8 @@ class Net:
 
     Attributes:
         activation: name of the registry of :mod:`kexue.mathematics.activations`.
-        gain: ``one`` or ``own``: the scale of the hidden weights, times ``fan_in ** -0.5``.
+        gain: ``one`` or ``own``: the scale of the hidden weights, times ``fan_in ** -0.5``; or ``edge100`` for the critical start, with
+            random biases; another number is the variance of its weights in per cent of the critical one.
         depth: number of hidden layers.
         norm: ``none``, or ``batch`` for batch normalisation before every activation.
     """
@@ -46,8 +50,10 @@ class Net:
 
     def __post_init__(self) -> None:
         activation(self.activation)
-        if self.gain not in GAINS or self.norm not in NORMS or self.depth < 1:
-            expected = f"a gain out of {', '.join(GAINS)}, a norm out of {', '.join(NORMS)} and a depth of at least 1"
+        known = self.gain in GAINS or (EDGE.fullmatch(self.gain) and self.norm == "none")
+        if not known or self.norm not in NORMS or self.depth < 1:
+            gains = f"a gain out of {', '.join(GAINS)}, or edge100 and the like without a norm"
+            expected = f"{gains}, a norm out of {', '.join(NORMS)} and a depth of at least 1"
             raise ValueError(f"expected {expected}, got {self.gain!r}, {self.norm!r} and {self.depth}")
 
     @property
@@ -56,9 +62,12 @@ class Net:
         return f"{self.activation}-{self.gain}-{self.depth}-{self.norm}"
 
     @property
-    def scale(self) -> float:
-        """The gain as a number."""
-        return gain(self.activation) if self.gain == "own" else 1.0
+    def variances(self) -> tuple[float, float]:
+        """Variance of a hidden layer's first weights times its fan-in, and of its first biases."""
+        if found := EDGE.fullmatch(self.gain):
+            weight, bias = critical_init(self.activation)
+            return int(found[1]) / 100 * weight, bias
+        return (gain(self.activation) ** 2 if self.gain == "own" else 1.0), 0.0
 
 
 # --8<-- [end:net]
@@ -99,7 +108,8 @@ class PlainNets(nn.Module):
         width: units or channels of a hidden layer.
         classes: number of classes.
         kind: ``dense`` or ``conv``.
-        generator: draws the weights, the same for every net up to its gain; the first layer and the readout have gain 1.
+        generator: draws the weights, and biases where a net wants some, the same for every net up to its variances; the first layer and
+            the readout have gain 1 and no biases.
 
     Raises:
         ValueError: for nets of several depths or normalisations, none, or an unknown kind.
@@ -122,7 +132,7 @@ class PlainNets(nn.Module):
         self.nets, self.kind, self.depth, self.norm = tuple(nets), kind, nets[0].depth, nets[0].norm
         self.groups = [(activation(a), len(list(same))) for a, same in itertools.groupby(net.activation for net in nets)]
         count, window = len(nets), () if kind == "dense" else (3, 3)
-        scales = torch.tensor([net.scale for net in nets])
+        scales, spreads = torch.tensor([[math.sqrt(v) for v in net.variances] for net in nets]).T
 
         def draw(layers: int, rows: int, columns: int, *window: int) -> Tensor:
             drawn = torch.randn(layers, 1, rows, columns, *window, generator=generator)
@@ -134,6 +144,9 @@ class PlainNets(nn.Module):
         self.shift = nn.Parameter(torch.zeros(self.depth, count, width))
         self.head = nn.Parameter(draw(1, classes, width))
         self.bias = nn.Parameter(torch.zeros(1, count, classes))
+        if spreads.any():
+            drawn = torch.randn(self.depth - 1, 1, width, generator=generator)
+            self.shift.data[1:] = spreads[:, None] * drawn
         if self.norm == "batch":
             self.scale = nn.Parameter(torch.ones(self.depth, count, width))
             self.register_buffer("mean", torch.zeros(self.depth, count, width))
