@@ -23,6 +23,17 @@ def test_digits_are_standardised_with_the_training_pictures() -> None:
     assert len(data.train) == len(data.train_labels)
 
 
+def test_held_out_digits_judge_in_the_place_of_the_test_digits() -> None:
+    whole, part = learning.digits(), learning.digits(validation=100)
+    assert torch.equal(torch.cat([part.train_labels, part.test_labels]), whole.train_labels)
+    assert len(part.test) == len(part.test_labels) == 100
+    assert abs(part.train.mean()) < 1e-5
+    assert abs(part.train.std() - 1) < 1e-4
+    both = torch.cat([part.train, part.test])
+    again = (both - both.mean()) / both.std()
+    assert torch.allclose(again, whole.train, atol=1e-4)
+
+
 def test_a_layer_does_not_feel_those_above_it(some: learning.Digits) -> None:
     """With one layer or with three, the first learns the same."""
     first = learning.train_layers(some, "HSIC bottleneck", seed=0, depth=1, epochs=1)
@@ -64,8 +75,11 @@ def test_an_unknown_method_is_refused(some: learning.Digits) -> None:
 
 def test_compare_asks_every_method_at_every_seed(some: learning.Digits, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(learning, "train_layers", lambda data, method, *, seed: asked.append((method, seed)) or (method, seed))
+    monkeypatch.setattr(
+        learning, "train_layers", lambda data, method, *, seed, **more: asked.append((method, seed, more)) or (method, seed)
+    )
     monkeypatch.setattr(learning, "accuracy_of", lambda net, data: 0.5 + net[1] / 10)
-    found = learning.compare(some, seeds=(0, 1))
+    settings = {"HSIC bottleneck": {"epochs": 3, "batch": 5}, "back-propagation": {"epochs": 7}}
+    found = learning.compare(some, (0, 1), settings)
     assert found == {method: [0.5, 0.6] for method in learning.METHODS}
-    assert len(asked) == 6
+    assert asked == [(method, seed, settings.get(method, {})) for method in learning.METHODS for seed in (0, 1)]

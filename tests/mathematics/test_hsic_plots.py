@@ -33,6 +33,13 @@ def test_methods_table_has_the_mean() -> None:
     assert found == ["layers", "seed 0", "seed 1", "mean", "a", "0.500", "0.750", "0.625", "b", "1.000", "0.000", "0.500"]
 
 
+def test_settings_table_marks_what_was_chosen() -> None:
+    found = {"a": {(10, 64): 0.25, (20, 64): 0.5}, "b": {(10, 64): 0.875, (20, 64): 0.75}}
+    chosen = {"a": {"epochs": 20, "batch": 64}, "b": {"epochs": 10, "batch": 64}}
+    drawn = cells(plots.settings_table(found, chosen, **TABLE))
+    assert drawn == ["epochs", "batch", "a", "b", "10", "64", "0.2500", "0.8750 ←", "20", "64", "0.5000 ←", "0.7500"]
+
+
 def test_bias_figure_names_both_estimates() -> None:
     rows = [BiasRow(10, 0.03, 0.001, 0.0001, 0.001), BiasRow(100, 0.003, 0.0001, -0.0001, 0.0001)]
     drawn = html(plots.bias_figure(rows, 0.3, **WORDS))

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kexue import datasets
 from kexue.mathematics.hsic_training import Readout, ReluNet, bottleneck_losses, fit_readout
+from kexue.training.pictures import kept, parted
 
-__all__ = ["METHODS", "Digits", "accuracy_of", "digits", "train_layers"]
+__all__ = ["LEARNING", "METHODS", "Digits", "accuracy_of", "compare", "digits", "train_layers"]
 
-METHODS = ("HSIC bottleneck", "back-propagation", "random layers")
+LEARNING = ("HSIC bottleneck", "back-propagation")
+METHODS = (*LEARNING, "random layers")
 
 
 @dataclass(frozen=True)
 class Digits:
-    """Training and test pictures, standardised with the training pictures' mean and deviation: ``(N, 64)`` and labels ``(N,)``."""
+    """Pictures to learn from and pictures that judge, standardised with the mean and deviation of the former: ``(N, 64)``, ``(N,)``."""
 
     train: Tensor
     train_labels: Tensor
@@ -27,13 +28,19 @@ class Digits:
     test_labels: Tensor
 
 
-def digits() -> Digits:
-    """The 8×8 digits in their two splits."""
-    train, test = datasets.load("digits", split="train"), datasets.load("digits", split="test")
-    pictures = train.images.flatten(1).float()
+def digits(*, validation: int = 0) -> Digits:
+    """The 8×8 digits: the training split, judged by the test split.
+
+    Args:
+        validation: if above 0, as many at the end of the training split judge, and the test split is left alone.
+    """
+    parts = parted("digits", validation) if validation else {"train": kept("digits", "train")}
+    train, labels = parts["train"]
+    test, answers = parts["validation"] if validation else kept("digits", "test")
+    pictures = train.flatten(1).float()
     mean, deviation = pictures.mean(), pictures.std()
-    seen = [(p.images.flatten(1).float() - mean) / deviation for p in (train, test)]
-    return Digits(seen[0], train.labels, seen[1], test.labels)
+    seen = [(p.flatten(1).float() - mean) / deviation for p in (train, test)]
+    return Digits(seen[0], labels, seen[1], answers)
 
 
 # --8<-- [start:train]
@@ -92,12 +99,18 @@ def train_layers(
 
 
 def accuracy_of(net: ReluNet, data: Digits) -> float:
-    """Share of the test digits that a logistic regression on the last layer gets right; it is fitted on the training digits."""
+    """Share of the digits that judge which a logistic regression on the last layer gets right; it is fitted on the training digits."""
     readout = fit_readout(net(data.train)[-1], data.train_labels, 10)
     with torch.no_grad():
         return float((readout(net(data.test)[-1]).argmax(1) == data.test_labels).double().mean())
 
 
-def compare(data: Digits, seeds: Sequence[int]) -> dict[str, list[float]]:
-    """Test accuracy of every method, one for each seed."""
-    return {method: [accuracy_of(train_layers(data, method, seed=seed), data) for seed in seeds] for method in METHODS}
+def compare(data: Digits, seeds: Sequence[int], settings: Mapping[str, Mapping[str, int]]) -> dict[str, list[float]]:
+    """Accuracy of every method, one for each seed.
+
+    Args:
+        data: to learn from and to judge by.
+        seeds: of weights and batches.
+        settings: ``epochs`` and ``batch`` of the methods that learn.
+    """
+    return {m: [accuracy_of(train_layers(data, m, seed=seed, **settings.get(m, {})), data) for seed in seeds] for m in METHODS}

@@ -14,7 +14,7 @@ from kexue.mathematics.hsic_independence import Pairs
 from kexue.mathematics.hsic_power import BiasRow
 from kexue.records import Metric
 
-__all__ = ["bias_figure", "depth_figure", "dot_matrix", "methods_table", "power_table", "scatter_pair"]
+__all__ = ["bias_figure", "depth_figure", "dot_matrix", "methods_table", "power_table", "scatter_pair", "settings_table"]
 
 
 def bias_figure(rows: Sequence[BiasRow], constant: float, **words: str) -> figures.Shown:
@@ -94,6 +94,25 @@ def methods_table(found: Mapping[str, Sequence[float]], **words: str) -> figures
     seeds = len(next(iter(found.values())))
     rows = [[name, *[f"{v:.3f}" for v in values], f"{np.mean(values):.3f}"] for name, values in found.items()]
     return figures.table(rows, header=["layers", *[f"seed {i}" for i in range(seeds)], "mean"], **words)
+
+
+def settings_table(
+    found: Mapping[str, Mapping[tuple[int, int], float]], chosen: Mapping[str, Mapping[str, int]], **words: str
+) -> figures.Shown:
+    """Accuracy of each method with each number of epochs and size of batch; the chosen setting of a method is marked.
+
+    Args:
+        found: method → (epochs, batch) → accuracy.
+        chosen: method → its ``epochs`` and ``batch``.
+        words: ``name`` and ``caption`` of the table.
+    """
+    places = list(next(iter(found.values())))
+    marked = {method: (best["epochs"], best["batch"]) for method, best in chosen.items()}
+    rows = [
+        [f"{epochs}", f"{batch}", *[f"{values[epochs, batch]:.4f}" + " ←" * (marked[m] == (epochs, batch)) for m, values in found.items()]]
+        for epochs, batch in places
+    ]
+    return figures.table(rows, header=["epochs", "batch", *found], **words)
 
 
 _LAYERS = {"hsic": ("HSIC bottleneck", "one"), "backprop": ("back-propagation", "two"), "random": ("random layers", "five")}
