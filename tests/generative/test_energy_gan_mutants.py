@@ -133,6 +133,23 @@ def test_the_landscape_fills_its_scale_and_each_quantity_has_its_colour() -> Non
     assert len(RUNS) == 4
 
 
+@pytest.mark.parametrize("name", RUNS.values())
+def test_the_curves_of_all_seeds_end_where_their_records_do(name: str) -> None:
+    """Shares of the pieces in per cent: the record's count at the end, for the run shown and for the other seeds."""
+    film = Film(load(name))
+    whole, pieces = film.whole(), {"ring": 8, "roll": 12}[name.partition("/")[2].partition("-")[0]]
+    counts = film.record.metrics["modes"].seeds
+    assert whole["other_seeds"][:, -1] == pytest.approx([100 * count / pieces for count in counts[1:]])
+    assert whole["held_curve"][-1] == pytest.approx(100 * counts[0] / pieces, abs=100 / pieces)  # its weights are kept in half precision
+    assert whole["other_seeds"].min() >= 0
+    assert whole["other_seeds"].shape[1:] == whole["seed_times"].shape
+    assert whole["seed_times"][-1] == film.experiment.frames - 1 == len(whole["held_curve"]) - 1
+    assert (np.diff(whole["seed_times"]) > 0).all()
+    tops = [film.stage(k)["high"] for k in range(film.experiment.frames)]
+    assert np.sinh(whole["top_curve"]) == pytest.approx(tops)
+    assert (whole["run_high"], whole["pits"]) == (max(tops), pieces)
+
+
 def test_the_marks_of_the_axes_stand_at_what_they_say() -> None:
     """Energies on the scale of arsinh, steps on that of square roots: each label, read as a number, gives its place."""
     experiment = Film(load(next(iter(RUNS.values())))).experiment
