@@ -75,9 +75,13 @@ def test_a_picture_with_one_side_right_is_scaled_too(size: tuple[int, int]) -> N
     assert flat.abs().max() < 1e-5
 
 
-def test_a_picture_of_the_right_size_keeps_every_byte() -> None:
-    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(features._scaled(images, 32), (images * 255 - 127) / 128)
+@pytest.mark.parametrize("size", [32, 40])
+def test_a_picture_of_the_right_size_keeps_every_byte_and_costs_no_time(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    images = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with monkeypatch.context() as patch:
+        patch.setattr(features.F, "interpolate", lambda *given, **options: pytest.fail("it was scaled"))
+        found = features._scaled(images, size)
+    assert torch.equal(found, (images * 255 - 127) / 128)
 
 
 @pytest.mark.parametrize(
