@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -120,3 +121,26 @@ def test_one_row_is_no_table_unless_it_is_asked_for() -> None:
         feature_tables.pair(torch.ones(4, 2), torch.ones(4, 3), 2)
     with pytest.raises(ValueError, match=r"^the second features must have at least 5 rows, got 4$"):
         feature_tables.pair(torch.ones(5, 2), torch.ones(4, 2), 5)
+
+
+@pytest.mark.parametrize(
+    ("score", "options", "least"),
+    [
+        (scores.frechet_distance, {}, 2),
+        (kid, {}, 3),
+        (kid, {"block": 2}, 4),
+        (neighbours.precision_recall, {"k": 1}, 2),
+        (neighbours.precision_recall, {"k": 4}, 5),
+        (neighbours.density_coverage, {"k": 1}, 2),
+        (neighbours.density_coverage, {"k": 4}, 5),
+    ],
+)
+def test_the_smallest_samples_that_can_be_compared(score: Callable[..., Any], options: dict[str, int], least: int) -> None:
+    few, many = drawn(1, least, 3), drawn(2, 9, 3)
+    for pair in ((few, few + 1), (few, many), (many, few)):
+        found = score(*pair, **options)
+        assert all(map(math.isfinite, found if isinstance(found, tuple) else (found,)))
+    words = rf"must have at least {least} rows, got {least - 1}$"
+    for pair in ((few[1:], few), (few, few[1:]), (few[1:], many), (many, few[1:])):
+        with pytest.raises(ValueError, match=words):
+            score(*pair, **options)
