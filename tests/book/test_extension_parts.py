@@ -37,6 +37,18 @@ def test_the_number_of_chapters_is_right_wherever_it_is_typed() -> None:
     assert set(typed) == {str(len(chapters.chapters()))}
 
 
+def test_words_before_a_colon_are_no_type() -> None:
+    returns = ["One.", "", "Args:", "    x: a number.", "", "Returns:", "    Shape ``(...)``: O(n), :math:`n`.", "    more: words"]
+    library.keep_colons(None, "function", "f", None, None, returns)  # type: ignore[arg-type]
+    assert returns[3:] == ["    x: a number.", "", "Returns:", "    Shape ``(...)`` – O(n), :math:`n`.", "    more: words"]
+    own = ["The widgets: set them.", "then: more"]
+    library.keep_colons(None, "property", "f", None, None, own)  # type: ignore[arg-type]
+    assert own == ["The widgets – set them.", "then: more"]
+    library.keep_colons(None, "class", "f", None, None, own := ["A class: words."])  # type: ignore[arg-type]
+    assert own == ["A class: words."]
+    library.keep_colons(None, "data", "f", None, None, [])  # type: ignore[arg-type]
+
+
 def test_a_citation_is_complete() -> None:
     entry = chapters.bibtex(chapters.chapters()[0], 2026)
     for part in ("@incollection{kexue01,", "{{The shape of a skipping rope}}", "chapter   = {1}", "archives/6784", "year      = {2026}"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,8 +255,23 @@ def exists(target: str) -> bool:
     return False
 
 
+def keep_colons(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
+    """Napoleon takes what stands before a colon, in a returned value or a property, for a type. Types are annotated here: it is prose.
+
+    >>> words = ["Draw.", "", "Returns:", "    Loss and rate: means over the batch."]
+    >>> keep_colons(None, "function", "draw", None, None, words)
+    >>> words[-1]
+    '    Loss and rate – means over the batch.'
+    """
+    first = [0] if what in ("attribute", "data", "property") else []
+    for n in [*first, *(i + 1 for i, line in enumerate(lines[:-1]) if line.strip() == "Returns:")]:
+        if n < len(lines):
+            lines[n] = re.sub(r"(?<=\S): (?=\S)", " – ", lines[n])
+
+
 def setup(app: Sphinx) -> None:
     app.add_directive("library", Library)
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon (500)
     app.add_directive("library-pages", Pages)
     app.connect("config-inited", write, priority=400)  # before the contents look for pages (900)
     app.connect("missing-reference", find)
