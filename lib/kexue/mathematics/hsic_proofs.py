@@ -106,13 +106,10 @@ def quadruples() -> Derivation:
     return d
 
 
-def normal_pair() -> Derivation:
-    """HSIC of a normal pair with Gaussian kernels."""
-    u, v, z = sp.symbols("u v z", real=True)
-    a, b, s, w, h = sp.symbols("a b s w h", positive=True)  # squared bandwidths, variances, half a precision
-    m = sp.Symbol("m", real=True)
-    box = {a: (0.5, 3), b: (0.5, 3), s: (0.5, 2), w: (0.5, 2), h: (0.5, 2), z: (-1, 1), m: (-1, 1), u: (-2, 2), v: (-2, 2)}
-    d = Derivation("normal-pair", "HSIC of a normal pair", domain=box)
+def _mean_of_two_kernels(d: Derivation, a: sp.Symbol, b: sp.Symbol, s: sp.Symbol, t: sp.Symbol, c: sp.Symbol) -> sp.Expr:
+    """The mean of exp(−u²/2a − v²/2b) for normal u, v with variances s, t and covariance c: steps, and the determinant under the root."""
+    u, v, z, m = sp.symbols("u v z m", real=True)
+    w, h = sp.symbols("w h", positive=True)  # variance of v given u, half a precision
     bell = d.integrates(
         sp.sqrt(sp.pi / h),
         sp.exp(-h * (v - z) ** 2),
@@ -141,8 +138,6 @@ def normal_pair() -> Derivation:
         name="outer",
         reason="Now over $u$, normal with variance $s$: the same integral with the coefficient of $u^2$ in the place of $h$",
     )
-    c = sp.Symbol("c", real=True)
-    t = sp.Symbol("t", positive=True)
     det = sp.Matrix([[1 + s / a, c / a], [c / b, 1 + t / b]]).det()
     d.equal(
         det ** sp.Rational(-1, 2),
@@ -151,7 +146,17 @@ def normal_pair() -> Derivation:
         reason="In terms of the variance $t=m^2s+w$ of $v$ and the covariance $c=ms$ of $u$ and $v$ this is "
         "one over the root of a determinant",
     )
-    r, q = sp.Symbol("r", real=True), sp.Symbol("sigma", positive=True)
+    return det
+
+
+def normal_pair() -> Derivation:
+    """HSIC of a normal pair with Gaussian kernels."""
+    a, b, s, t = sp.symbols("a b s t", positive=True)  # squared bandwidths, variances of the differences
+    c, r, q = sp.Symbol("c", real=True), sp.Symbol("r", real=True), sp.Symbol("sigma", positive=True)
+    box = {a: (0.5, 3), b: (0.5, 3), s: (0.5, 2)} | dict.fromkeys(sp.symbols("w h", positive=True), (0.5, 2))
+    box |= dict.fromkeys(sp.symbols("z m", real=True), (-1, 1)) | dict.fromkeys(sp.symbols("u v", real=True), (-2, 2))
+    d = Derivation("normal-pair", "HSIC of a normal pair", domain=box)
+    det = _mean_of_two_kernels(d, a, b, s, t, c)
     big = (1 + 2 / q**2) ** 2
     one = d.equal(
         big - c**2 / q**4,
