@@ -33,6 +33,7 @@ def test_the_proved_gradients_are_those_of_the_library() -> None:
     for name, score, gradient in (("dot", me.dot_logits, me.dot_gradient), ("distance", me.distance_logits, me.distance_gradient)):
         m = me.pull(joint, score(v))
         values = {f"M{i + 1}{j + 1}": m[i, j].item() for i in range(3) for j in range(3)} | {f"v{i + 1}": v[i].item() for i in range(3)}
+        values |= {f"N1{j + 1}": m[0, j].item() + m[j, 0].item() for j in (1, 2)}
         statement = steps[name].value
         proved = statement.subs({s: values[s.name] for s in statement.free_symbols})
         assert float(proved) == pytest.approx(gradient(joint, v)[0].item(), abs=1e-14)

@@ -123,11 +123,12 @@ def reinmax_quadratic() -> Derivation:
     )
     slopes = (a11 - a12, a12 - a22)  # of f = y^T A y / 2 along the edge, at e_1 and at e_2
     d.equal(
-        P1 * (1 - P1) * ((a11 * P1 + a12 * (1 - P1)) - (a12 * P1 + a22 * (1 - P1))),
-        to=P1 * (1 - P1) * (P1 * slopes[0] + (1 - P1) * slopes[1]),
+        (a11 * P1 + a12 * (1 - P1)) - (a12 * P1 + a22 * (1 - P1)),
+        to=P1 * slopes[0] + (1 - P1) * slopes[1],
         name="mean-field",
-        reason="Straight-through instead, here for two classes and $f=\\frac12y^\\top Ay$, has as its mean $J(p)\\nabla f(p)$, the "
-        "derivative of $f(\\E D)$: the right answer to another question",
+        reason="Straight-through instead, here for two classes and $f=\\frac12y^\\top Ay$, averages the slopes at the two ends with "
+        "weights $p_1$, $p_2=1-p_1$. That is the slope at $p$ itself; times $p_1p_2$ it is the derivative of $f(\\E D)$, the right answer "
+        "to another question",
     )
     return d
 

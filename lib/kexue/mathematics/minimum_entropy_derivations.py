@@ -148,9 +148,8 @@ def gradients() -> Derivation:
     """The gradients of both tied models, for three items on a line; of each cost only the terms that hold the variable are written."""
     v, s = sp.symbols("v1:4", real=True), sp.symbols("s1:4", real=True)
     p1, p12 = sp.symbols("p1 p12", positive=True)
-    m11, *both = sp.symbols("M11 M12 M21 M13 M31", real=True)
-    with2, with3 = both[0] + both[1], both[2] + both[3]
-    box = {**{x: (-1, 1) for x in (*v, *s, m11, *both)}, p1: (0.3, 0.9), p12: (0.05, 0.3)}
+    m11, with2, with3 = sp.symbols("M11 N12 N13", real=True)
+    box = {**{x: (-1, 1) for x in (*v, *s, m11, with2, with3)}, p1: (0.3, 0.9), p12: (0.05, 0.3)}
     d = Derivation("gradients", "Springs between items", domain=box)
     total = sum(sp.exp(x) for x in s)
     d.differentiates(
@@ -166,9 +165,9 @@ def gradients() -> Derivation:
         of=m11 * v[0] ** 2 + with2 * v[0] * v[1] + with3 * v[0] * v[2],
         wrt=v[0],
         name="dot",
-        reason="So a small change of the scores changes the cost by $\\sum M_{ij}\\,ds_{ij}$ (chain rule, $M$ held still). Tied inner "
-        "products, $s_{ij}=v_iv_j$: item 1 stands in its row and in its column, $\\partial S/\\partial v_i=\\sum_j(M_{ij}+M_{ji})\\,v_j$ "
-        "(three items, one dimension; coordinates are alike)",
+        reason="So a small change of the scores changes the cost by $\\sum M_{ij}\\,ds_{ij}$ (chain rule, $M$ held still). Let "
+        "$N_{ij}=M_{ij}+M_{ji}$. Tied inner products, $s_{ij}=v_iv_j$: item 1 stands in its row and in its column, "
+        "$\\partial S/\\partial v_i=\\sum_jN_{ij}v_j$ (three items, one dimension; coordinates are alike)",
     )
     d.differentiates(
         -2 * with2 * (v[0] - v[1]) - 2 * with3 * (v[0] - v[2]),

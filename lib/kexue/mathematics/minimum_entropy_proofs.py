@@ -57,8 +57,7 @@ def slowest_mode() -> Derivation:
     """The squared walk of a shelf is a quadratic form, whose slowest mode is the spectral order."""
     x = sp.symbols("x1:4", real=True)
     a, b, c = sp.symbols("A_12 A_13 A_23", positive=True)
-    mu, nu = sp.symbols("mu nu", real=True)
-    box = {**{s: (-1.5, 1.5) for s in x}, **{s: (0.1, 1) for s in (a, b, c)}, mu: (-1, 1), nu: (-1, 1)}
+    box = {**{s: (-1.5, 1.5) for s in x}, **{s: (0.1, 1) for s in (a, b, c)}}
     d = Derivation("slowest-mode", "Why an eigenvector is an order", domain=box)
     column = sp.Matrix(x)
     laplacian = sp.Matrix([[a + b, -a, -b], [-a, a + c, -c], [-b, -c, b + c]])
@@ -77,13 +76,13 @@ def slowest_mode() -> Derivation:
         "$\\sum x_i=0$, $\\sum x_i^2=1$",
     )
     d.differentiates(
-        2 * (laplacian * column)[0] - 2 * mu * x[0] - nu,
-        of=a * (x[0] - x[1]) ** 2 + b * (x[0] - x[2]) ** 2 - mu * x[0] ** 2 - nu * x[0],
+        2 * (laplacian * column)[0],
+        of=a * (x[0] - x[1]) ** 2 + b * (x[0] - x[2]) ** 2,
         wrt=x[0],
         name="stationary",
-        reason="With multipliers $\\mu$ and $\\nu$ for the two conditions (terms without $x_1$ are left out) the cost is stationary where "
-        "$2Lx=2\\mu x+\\nu$; summing over the books gives $\\nu=0$. So $x$ is an eigenvector of $L$ and $\\mu$ "
-        "its cost: take the least $\\mu$ above 0",
+        reason="The slope of the cost is $2Lx$: here in $x_1$, terms without it left out. With multipliers $\\mu$ and $\\nu$ for the two "
+        "conditions the cost is stationary where $2Lx=2\\mu x+\\nu$; summing over the books gives $\\nu=0$. So $x$ is an eigenvector of "
+        "$L$ and $\\mu$ its cost: take the least $\\mu$ above 0",
     )
     return d
 
