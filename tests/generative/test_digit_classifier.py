@@ -102,6 +102,22 @@ def test_judging_against_another_library() -> None:
     assert judged(model, images, labels) == found
 
 
+@pytest.mark.parametrize("counts", [(1, 3, 0, 2), (0, 1, 1, 0), (2, 0, 0, 1), (4, 1, 2, 3)])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_worst_class_may_have_one_picture_and_one_without_any_does_not_count(counts: tuple[int, ...], seed: int) -> None:
+    model = DigitClassifier(4, (2, 3, 4), generator(seed)).eval()
+    images = torch.rand(sum(counts), 28, 28, generator=generator(seed))
+    labels = torch.tensor([label for label, count in enumerate(counts) for _ in range(count)])
+    right = (model(images).argmax(1) == labels).tolist()
+    share = [sum(r for r, label in zip(right, labels.tolist(), strict=True) if label == c) / n for c, n in enumerate(counts) if n]
+    assert judged(model, images, labels)["worst_class"] == pytest.approx(min(share), abs=1e-12)
+
+
+def test_the_network_by_default_is_the_shipped_one() -> None:
+    shipped, plain = load(NAMES[0]).weights(), DigitClassifier().state_dict()
+    assert {name: weight.shape for name, weight in plain.items()} == {name: weight.shape for name, weight in shipped.items()}
+
+
 # -------------------------------------------------------------------------------------------------------------------------- training
 @pytest.fixture
 def few_images(in_place_of_pictures: Callable[..., None]) -> dict[str, tuple[Tensor, Tensor]]:
