@@ -37,7 +37,7 @@ def map_figure(maps: Mapping[str, Tensor], across: str, up: str, **words: str) -
             rows, columns = values.shape
             picture = ax.imshow(values.numpy(), vmin=np.floor(10 * least) / 10, vmax=1, interpolation="none")
             best = values.argmax(1).numpy()
-            ax.plot(best, np.arange(rows), "o", ms=7, mfc="none", mec="black", mew=1.6)  # on the light end of the scale in either mode
+            ax.plot(best, np.arange(rows), "o", ms=7, mfc="none", mec="#111111", mew=1.6)  # dark in either mode: the cells are light
             ax.set(title=title, xlabel=across)
             ax.set_xticks(range(columns), range(1, columns + 1))
             ax.set_yticks(range(rows), range(1, rows + 1))
