@@ -159,3 +159,12 @@ def test_sides_that_are_written_alike_are_shown_once() -> None:
     assert d.verify().kinds == {"symbolic": 1}
     formula = re.findall(r"\\displaystyle (.*?)\\\)", d.show()._repr_mimebundle_()["text/html"])
     assert formula == ["a b"]
+
+
+def test_an_unknown_function_taken_at_two_places_keeps_its_arguments() -> None:
+    a, b, s = sp.symbols("a b s")
+    F, G = sp.Function("F"), sp.Function("G")
+    assert latex(F(b) - F(a) + G(s)) == r"- F{\left(a \right)} + F{\left(b \right)} + G"
+    assert plain(F(a).diff(a) + F(b) + G(s).diff(s)) == "F(b) + d/d(a) [F(a)] + G'"
+    long = [sp.Symbol(f"c{k}") ** 2 for k in range(12)]
+    assert r"F{\left(a \right)}" in "".join(pieces(sum(long) + F(a) - F(b)))

@@ -20,20 +20,33 @@ def _is_plain(function: sp.Basic) -> bool:
     return isinstance(function, AppliedUndef) and all(a.is_Symbol or _is_plain(a) for a in function.args)
 
 
+def _at_several_places(expression: sp.Basic) -> frozenset[Any]:
+    """The unknown functions that an expression takes at more than one place: without arguments F(b) - F(a) would read F - F."""
+    found: dict[Any, set[Any]] = {}
+    for function in expression.atoms(AppliedUndef):
+        found.setdefault(function.func, set()).add(function.args)
+    return frozenset(name for name, places in found.items() if len(places) > 1)
+
+
+def _has_marks(function: sp.Basic, several: frozenset[Any]) -> bool:
+    """Whether the derivative is written with dashes: of an unknown function of one symbol, taken at one place."""
+    return isinstance(function, AppliedUndef) and len(function.args) == 1 and function.args[0].is_Symbol and function.func not in several
+
+
 class _Latex(LatexPrinter):  # type: ignore[misc]
-    def __init__(self, compact: bool) -> None:
+    def __init__(self, compact: bool, several: frozenset[Any]) -> None:
         super().__init__({"ln_notation": False})
-        self.compact = compact
+        self.compact, self.several = compact, several
 
     def _print_Function(self, expr: sp.Function, exp: str | None = None) -> str:
-        if self.compact and _is_plain(expr):
+        if self.compact and _is_plain(expr) and expr.func not in self.several:
             name = self._print(sp.Symbol(expr.func.__name__))
             return f"{name}^{{{exp}}}" if exp is not None else str(name)
         return str(super()._print_Function(expr, exp))
 
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         inner = expr.expr
-        if self.compact and _is_plain(inner) and len(inner.args) == 1 and inner.args[0].is_Symbol:
+        if self.compact and _has_marks(inner, self.several):
             order = expr.derivative_count
             marks = "'" * order if order <= 3 else f"^{{({order})}}"
             return f"{self._print(sp.Symbol(inner.func.__name__))}{marks}"
@@ -48,18 +61,18 @@ class _Latex(LatexPrinter):  # type: ignore[misc]
 
 
 class _Plain(StrPrinter):  # type: ignore[misc]
-    def __init__(self, compact: bool) -> None:
+    def __init__(self, compact: bool, several: frozenset[Any]) -> None:
         super().__init__()
-        self.compact = compact
+        self.compact, self.several = compact, several
 
     def _print_Function(self, expr: sp.Function) -> str:
-        if self.compact and _is_plain(expr):
+        if self.compact and _is_plain(expr) and expr.func not in self.several:
             return str(expr.func.__name__)
         return str(super()._print_Function(expr))
 
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         inner = expr.expr
-        if self.compact and _is_plain(inner) and len(inner.args) == 1 and inner.args[0].is_Symbol:
+        if self.compact and _has_marks(inner, self.several):
             return f"{inner.func.__name__}{chr(39) * expr.derivative_count}"
         variables = ", ".join(f"{v}" if n == 1 else f"{v}, {n}" for v, n in expr.variable_count)
         return f"d/d({variables}) [{self._print(inner)}]"
@@ -82,7 +95,7 @@ def latex(expression: sp.Basic, compact: bool = True) -> str:
     >>> latex(x.diff(s) ** 2 + x)
     "x + x'^{2}"
     """
-    return str(_Latex(compact).doprint(expression))
+    return str(_Latex(compact, _at_several_places(expression)).doprint(expression))
 
 
 def plain(expression: sp.Basic, compact: bool = True) -> str:
@@ -91,8 +104,11 @@ def plain(expression: sp.Basic, compact: bool = True) -> str:
     >>> s = sp.Symbol("s"); x = sp.Function("x")(s)
     >>> plain(sp.Eq(x.diff(s, 2), -x))
     "x'' = -x"
+    >>> a, b = sp.symbols("a b"); F = sp.Function("F")
+    >>> plain(F(b) - F(a))
+    '-F(a) + F(b)'
     """
-    return str(_Plain(compact).doprint(expression))
+    return str(_Plain(compact, _at_several_places(expression)).doprint(expression))
 
 
 def width(formula: str) -> int:
@@ -117,12 +133,12 @@ def width(formula: str) -> int:
 
 def pieces(expression: sp.Basic, compact: bool = True) -> list[str]:
     """LaTeX of an expression in pieces between which a line may break: the terms of a long sum, one piece of anything else."""
-    whole = latex(expression, compact)
+    whole, several = latex(expression, compact), _at_several_places(expression)
     if width(whole) <= _LONGEST_PIECE or not isinstance(expression, sp.Add):
         return [whole]
     result: list[str] = []
     for term in expression.as_ordered_terms():
-        text = latex(term, compact)
+        text = str(_Latex(compact, several).doprint(term))
         if text.startswith("- "):
             text = "-" + text[2:]
         result.append(text if text.startswith("-") or not result else f"+ {text}")
