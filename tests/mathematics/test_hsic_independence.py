@@ -223,6 +223,14 @@ def test_scores_plug_into_select_k_best() -> None:
     assert chosen.pvalues_[1] == 0.01
 
 
+def test_u_centring_a_batch_is_u_centring_each() -> None:
+    batch = torch.stack([hsic.gaussian_gram(normal(5, 2, seed=s), 1.0) for s in range(3)])
+    centred = independence.u_centre(batch)
+    for one, k in zip(centred, batch, strict=True):
+        assert torch.allclose(one, independence.u_centre(k), atol=1e-15, rtol=0)
+        assert torch.allclose(one.sum(0), torch.zeros(5, dtype=one.dtype), atol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
