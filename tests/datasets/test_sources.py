@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,8 +82,15 @@ def test_pypi_in_an_environment_without_pip(tmp_path: Path, client: Any, monkeyp
     monkeypatch.setattr(sources.sys, "executable", str(tmp_path / "none"))
     with pytest.raises(SourceError, match="none can't be started"):
         PyPI("p", "1", "p", "p-1.whl").fetch(folder_in(tmp_path), SILENT)
-    monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(sources, "PathFinder", SimpleNamespace(find_spec=lambda name: None))
     assert PyPI("p", "1", "p", "p-1.whl").fetch(tmp_path / "into", SILENT).name == "p-1.whl"
+    assert len(calls()) == 1
+
+
+def test_pypi_beside_distutils_in_use(tmp_path: Path, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distutils", ModuleType("distutils"))
+    calls = client("pathlib.Path('p-1.whl').write_bytes(b'wheel')")
+    assert PyPI("p", "1", "p", "p-1.whl").fetch(folder_in(tmp_path), SILENT).name == "p-1.whl"
     assert len(calls()) == 1
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -138,7 +139,9 @@ class PyPI(_Pinned):
     def fetch(self, folder: Path, tick: Tick) -> Path:
         kind = "--no-binary" if self.sdist else "--only-binary"
         options = ["--no-deps", "--disable-pip-version-check", "--progress-bar", "off", "-q", kind, ":all:", "-d", str(folder)]
-        python = sys.executable if importlib.util.find_spec("pip") else getattr(sys, "_base_executable", sys.executable)
+        # by the path alone: asked for pip, setuptools' own finder replaces distutils, with a warning where that is in use
+        has_pip = PathFinder.find_spec("pip") is not None
+        python = sys.executable if has_pip else getattr(sys, "_base_executable", sys.executable)
         run_client([python, "-m", "pip", "download", *options, self._wanted], folder, tick)
         return _only(folder, "*.tar.gz" if self.sdist else "*.whl")
 
